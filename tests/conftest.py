@@ -1,0 +1,46 @@
+"""What several tests share: where things are, and how to run vppsh as a user does."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+ROOT = Path(__file__).resolve().parent.parent
+
+# A shared two-core machine makes single examples slow now and then; that is not a fault of the code.
+settings.register_profile("vppsh", deadline=None)
+settings.load_profile("vppsh")
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    """The checkout."""
+    return ROOT
+
+
+@pytest.fixture
+def vppsh(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Run `vppsh ARGS...` in a process of its own, with a home and a history that are nobody's."""
+
+    def run(*args: str | Path, stdin: str = "", timeout: float = 60) -> subprocess.CompletedProcess[str]:
+        home = tmp_path / "home"
+        home.mkdir(exist_ok=True)
+        environment = {**os.environ, "HOME": str(home), "XDG_CONFIG_HOME": str(home), "XDG_STATE_HOME": str(home), "TERM": "dumb"}
+        return subprocess.run(
+            [sys.executable, "-m", "vppsh", *map(str, args)],
+            input=stdin,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            env=environment,
+            cwd=ROOT,
+            check=False,
+        )
+
+    return run

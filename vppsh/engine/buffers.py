@@ -1,0 +1,267 @@
+"""Packet buffers: one byte array for all packet data, one array per metadata field.
+
+Counterpart of VPP's vlib/buffer.h and vnet/buffer.h. A buffer is a row of `data`; its packet begins
+at byte `HEADROOM + current_data` of the row and is `current_length` bytes long there; longer packets
+go on in `next_buffer`. Rows are an odd number of cache lines long, so that the headers of a vector do
+not fight for the same cache sets, and begin so that an IPv4 header behind an Ethernet header is
+aligned to 8 bytes.
+
+Headers are read through column views: `column(dtype, at)` is a strided view with one item per buffer,
+so `column(...)[rows]` is a view for a slice of buffers and one gather for an array of them.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vppsh.engine.frame import Frame, Rows
+from vppsh.registry import ColumnSpec
+
+DATA_SIZE = 2048
+HEADROOM = 130
+STRIDE = 2240
+NONE = -1
+
+Indices = NDArray[np.int32]
+
+
+class BufferFlag(enum.IntFlag):
+    """Bits of a buffer's flags that have the same place in VPP (they show in traces)."""
+
+    IS_TRACED = 1 << 0
+    NEXT_PRESENT = 1 << 1
+    TOTAL_LENGTH_VALID = 1 << 2
+    L4_CHECKSUM_COMPUTED = 1 << 31
+    L4_CHECKSUM_CORRECT = 1 << 30
+    VLAN_2_DEEP = 1 << 29
+    VLAN_1_DEEP = 1 << 28
+    SPAN_CLONE = 1 << 27
+    LOOP_COUNTER_VALID = 1 << 26
+    LOCALLY_ORIGINATED = 1 << 25
+    IS_IP4 = 1 << 24
+    IS_IP6 = 1 << 23
+    OFFLOAD = 1 << 22
+    IS_NATED = 1 << 21
+    L2_HDR_OFFSET_VALID = 1 << 20
+    L3_HDR_OFFSET_VALID = 1 << 19
+    L4_HDR_OFFSET_VALID = 1 << 18
+    FLOW_REPORT = 1 << 17
+    IS_DVR = 1 << 16
+    QOS_DATA_VALID = 1 << 15
+    GSO = 1 << 14
+
+
+# Metadata that every packet has: name, dtype, value in a fresh buffer. `flow_hash`, `fib_index` and
+# the adjacency indices are words 2, 3, 0 and 1 of VPP's opaque union, which features reuse.
+COLUMNS = (
+    ColumnSpec("current_data", "i4"),
+    ColumnSpec("current_length", "i4"),
+    ColumnSpec("flags", "u4"),
+    ColumnSpec("rx_sw_if_index", "i4"),
+    ColumnSpec("tx_sw_if_index", "i4", NONE),
+    ColumnSpec("error", "i4"),
+    ColumnSpec("trace", "i4", NONE),
+    ColumnSpec("feature_pos", "i4"),
+    ColumnSpec("adj_index", "i4"),
+    ColumnSpec("adj_index_rx", "i4"),
+    ColumnSpec("flow_hash", "u4"),
+    ColumnSpec("fib_index", "i4", NONE),
+    ColumnSpec("save_rewrite_length", "u1"),
+    ColumnSpec("l2_hdr_offset", "i2"),
+    ColumnSpec("l3_hdr_offset", "i2"),
+    ColumnSpec("l4_hdr_offset", "i2"),
+    ColumnSpec("next_buffer", "i4", NONE),
+    ColumnSpec("total_length_rest", "i4"),
+)
+
+
+class BufferPool:
+    """`count` buffers and their metadata columns (one attribute each).
+
+    data      (count, STRIDE) uint8, all packet bytes
+    free      how many buffers can still be allocated
+    """
+
+    current_data: NDArray[np.int32]
+    current_length: NDArray[np.int32]
+    flags: NDArray[np.uint32]
+    rx_sw_if_index: NDArray[np.int32]
+    tx_sw_if_index: NDArray[np.int32]
+    error: NDArray[np.int32]
+    trace: NDArray[np.int32]
+    feature_pos: NDArray[np.int32]
+    adj_index: NDArray[np.int32]
+    adj_index_rx: NDArray[np.int32]
+    flow_hash: NDArray[np.uint32]
+    fib_index: NDArray[np.int32]
+    save_rewrite_length: NDArray[np.uint8]
+    l2_hdr_offset: NDArray[np.int16]
+    l3_hdr_offset: NDArray[np.int16]
+    l4_hdr_offset: NDArray[np.int16]
+    next_buffer: NDArray[np.int32]
+    total_length_rest: NDArray[np.int32]
+
+    def __init__(self, count: int = 16384, columns: Iterable[ColumnSpec] = ()) -> None:
+        self.count = count
+        raw = np.zeros(count * STRIDE + 64, np.uint8)
+        start = -raw.ctypes.data % 64
+        self._bytes = raw[start : start + count * STRIDE]
+        self.data = self._bytes.reshape(count, STRIDE)
+        self.indices: Indices = np.arange(count, dtype=np.int32)
+        self.fresh: dict[str, int] = {}
+        for spec in (*COLUMNS, *columns):
+            self.add_column(spec)
+        self._views: dict[tuple[np.dtype, int], np.ndarray] = {}
+        self._flat: dict[np.dtype, np.ndarray] = {}
+        self._runs: list[tuple[int, int]] = [(0, count)]
+        self._loose: list[Indices] = []
+        self.free = count
+
+    def add_column(self, spec: ColumnSpec) -> None:
+        """Give every buffer the metadata field `spec.name`."""
+        if hasattr(self, spec.name):
+            raise ValueError(f"buffer column {spec.name} exists already")
+        setattr(self, spec.name, np.full(self.count, spec.default, np.dtype(spec.dtype)))
+        self.fresh[spec.name] = spec.default
+
+    # Allocation: runs of neighbouring buffers first, so that a frame is a slice.
+
+    def allocate(self, wanted: int) -> Rows | None:
+        """Up to `wanted` buffers side by side (a slice), or an index array, or None if there are none."""
+        if self._runs:
+            start, stop = self._runs.pop()
+            if stop - start < wanted and (self._loose or self._runs):
+                self._runs.append((start, stop))
+                self._compact(wanted)
+                start, stop = self._runs.pop()
+            if stop - start > wanted:
+                self._runs.append((start + wanted, stop))
+                stop = start + wanted
+            self.free -= stop - start
+            return slice(start, stop)
+        if not self._loose:
+            return None
+        self._compact(wanted)
+        return self.allocate(wanted)
+
+    def allocate_indices(self, wanted: int) -> Indices:
+        """Exactly `wanted` buffers, or fewer when the pool runs out; never a slice."""
+        parts: list[Indices] = []
+        while wanted > 0 and (rows := self.allocate(wanted)) is not None:
+            parts.append(self.indices[rows])
+            wanted -= len(parts[-1])
+        return np.concatenate(parts) if parts else self.indices[:0]
+
+    def release(self, rows: Rows) -> None:
+        """Give buffers back, without looking at chains; see `free_packets` for whole packets."""
+        if isinstance(rows, slice):
+            start, stop = rows.start, rows.stop
+            self.free += stop - start
+            if self._runs and self._runs[-1][0] == stop:
+                stop = self._runs.pop()[1]
+            elif self._runs and self._runs[-1][1] == start:
+                start = self._runs.pop()[0]
+            if stop > start:
+                self._runs.append((start, stop))
+        elif len(rows):
+            self.free += len(rows)
+            self._loose.append(rows)
+
+    def free_packets(self, frame: Frame) -> None:
+        """Give back the packets of a frame, the rest of their chains included."""
+        if (self.flags[frame.rows] & BufferFlag.NEXT_PRESENT).any():
+            for index in frame.indices(self):
+                tail = []
+                while self.flags[index] & BufferFlag.NEXT_PRESENT and (index := int(self.next_buffer[index])) >= 0:
+                    tail.append(index)
+                if tail:
+                    self.release(np.array(tail, np.int32))
+        self.release(frame.rows)
+
+    def _compact(self, wanted: int) -> None:
+        """Gather all free buffers into runs, the one that serves `wanted` on top."""
+        free = np.concatenate([*self._loose, *(self.indices[start:stop] for start, stop in self._runs)])
+        free.sort()
+        breaks = np.flatnonzero(np.diff(free) != 1)
+        starts = free[np.concatenate(([0], breaks + 1))].tolist()
+        stops = (free[np.concatenate((breaks, [len(free) - 1]))] + 1).tolist()
+        self._loose = []
+        self._runs = sorted(zip(starts, stops, strict=True), key=lambda run: (min(run[1] - run[0], wanted), -run[0]))
+
+    def reset(self, rows: Rows) -> None:
+        """Give the metadata of buffers the values of a fresh packet."""
+        for name, default in self.fresh.items():
+            getattr(self, name)[rows] = default
+
+    # Access to packet bytes.
+
+    def column(self, dtype: np.dtype, at: int) -> np.ndarray:
+        """One item of `dtype` per buffer, `at` bytes from the place of current_data = 0."""
+        view = self._views.get((dtype, at))
+        if view is None:
+            if not 0 <= HEADROOM + at <= STRIDE - dtype.itemsize:
+                raise ValueError(f"{dtype} at {at} does not lie within a buffer")
+            view = np.ndarray((self.count,), dtype, self._bytes.data, HEADROOM + at, (STRIDE,))
+            self._views[dtype, at] = view
+        return view
+
+    def bytes_at(self, dtype: np.dtype) -> np.ndarray:
+        """Items of `dtype` at every byte address of the pool (stride 1); index it with `addresses`."""
+        view = self._flat.get(dtype)
+        if view is None:
+            view = np.ndarray((self._bytes.size - dtype.itemsize + 1,), dtype, self._bytes.data, 0, (1,))
+            self._flat[dtype] = view
+        return view
+
+    def addresses(self, frame: Frame, at: int = 0) -> NDArray[np.int64]:
+        """The byte address of each packet's current data, plus `at`: an index into `bytes_at`."""
+        rows = frame.indices(self)
+        return rows.astype(np.int64) * STRIDE + self.current_data[rows] + (HEADROOM + at)
+
+    def load(self, frame: Frame, dtype: np.dtype, at: int = 0) -> np.ndarray:
+        """The header of `dtype` that begins `at` bytes into each packet: a view or a copy, not to be changed."""
+        if frame.offset is not None:
+            return self.column(dtype, frame.offset + at)[frame.rows]
+        return self.bytes_at(dtype)[self.addresses(frame, at)]
+
+    def store(self, frame: Frame, dtype: np.dtype, values: np.ndarray | int | float, at: int = 0) -> None:
+        """Write one item per packet, `at` bytes into it."""
+        if frame.offset is not None:
+            self.column(dtype, frame.offset + at)[frame.rows] = values
+        else:
+            self.bytes_at(dtype)[self.addresses(frame, at)] = values
+
+    def advance(self, frame: Frame, by: int) -> None:
+        """Move the start of every packet of a frame by `by` bytes (negative: prepend)."""
+        self.current_data[frame.rows] += by
+        self.current_length[frame.rows] -= by
+        if frame.offset is not None:
+            frame.offset += by
+
+    def packet(self, index: int, limit: int | None = None) -> bytes:
+        """The bytes of one packet, its chain included, at most `limit`."""
+        parts, left = [], limit if limit is not None else 1 << 30
+        while index >= 0 and left > 0:
+            start = HEADROOM + int(self.current_data[index])
+            part = self.data[index, start : start + min(int(self.current_length[index]), left)].tobytes()
+            parts.append(part)
+            left -= len(part)
+            index = int(self.next_buffer[index]) if self.flags[index] & BufferFlag.NEXT_PRESENT else NONE
+        return b"".join(parts)
+
+    def peek(self, index: int, length: int, at: int = 0) -> bytes:
+        """`length` bytes of a buffer's row from current data on, whatever the packet's length (as VPP's traces copy)."""
+        start = HEADROOM + int(self.current_data[index]) + at
+        return self.data[index, max(start, 0) : start + length].tobytes()
+
+    def packet_length(self, rows: Rows) -> NDArray[np.int32]:
+        """The whole length of each packet, chains included (vlib_buffer_length_in_chain)."""
+        lengths: NDArray[np.int32] = self.current_length[rows]
+        chained = (self.flags[rows] & BufferFlag.NEXT_PRESENT) != 0
+        if chained.any():
+            lengths = lengths + np.where(chained, self.total_length_rest[rows], 0)
+        return lengths

@@ -1,0 +1,74 @@
+"""Counters by index, as VPP keeps them (vlib/counter.h): simple ones count packets, combined ones packets and bytes."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+class SimpleCounter:
+    """One number per index."""
+
+    def __init__(self, size: int = 64) -> None:
+        self.value: NDArray[np.int64] = np.zeros(size, np.int64)
+
+    def ensure(self, index: int) -> None:
+        """Make room for `index`."""
+        if index >= len(self.value):
+            self.value = _grown(self.value, index)
+
+    def add(self, index: int, n: int = 1) -> None:
+        """Count `n` at one index."""
+        self.value[index] += n
+
+    def add_each(self, indices: NDArray[np.integer]) -> None:
+        """Count 1 at every index given; negative ones are passed over."""
+        self.value += np.bincount(_counted(indices), minlength=len(self.value))
+
+    def clear(self, index: int | None = None) -> None:
+        """Back to zero: one index, or all."""
+        self.value[slice(None) if index is None else index] = 0
+
+
+class CombinedCounter:
+    """Packets and bytes per index."""
+
+    def __init__(self, size: int = 64) -> None:
+        self.packets: NDArray[np.int64] = np.zeros(size, np.int64)
+        self.bytes: NDArray[np.int64] = np.zeros(size, np.int64)
+
+    def ensure(self, index: int) -> None:
+        """Make room for `index`."""
+        if index >= len(self.packets):
+            self.packets = _grown(self.packets, index)
+            self.bytes = _grown(self.bytes, index)
+
+    def add(self, index: int, packets: int, n_bytes: int) -> None:
+        """Count packets and bytes at one index."""
+        self.packets[index] += packets
+        self.bytes[index] += n_bytes
+
+    def add_each(self, indices: NDArray[np.integer], lengths: NDArray[np.integer]) -> None:
+        """Count one packet of its length at every index given; negative ones are passed over."""
+        if len(indices) and indices.min() < 0:
+            known = indices >= 0
+            indices, lengths = indices[known], lengths[known]
+        size = len(self.packets)
+        self.packets += np.bincount(indices, minlength=size)
+        self.bytes += np.bincount(indices, weights=lengths, minlength=size).astype(np.int64)
+
+    def clear(self, index: int | None = None) -> None:
+        """Back to zero: one index, or all."""
+        where = slice(None) if index is None else index
+        self.packets[where] = 0
+        self.bytes[where] = 0
+
+
+def _grown(old: NDArray[np.int64], index: int) -> NDArray[np.int64]:
+    grown = np.zeros(max(2 * len(old), index + 1), np.int64)
+    grown[: len(old)] = old
+    return grown
+
+
+def _counted(indices: NDArray[np.integer]) -> NDArray[np.integer]:
+    return indices[indices >= 0] if len(indices) and indices.min() < 0 else indices

@@ -1,0 +1,82 @@
+"""The `NAME-output` node of a hardware interface: counts, checks the state, hands on to `NAME-tx`.
+
+Counterpart of vnet/interface_output.c. The node belongs to one interface, so that most of its work is
+done once per frame.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from vppsh.engine.buffers import BufferFlag
+from vppsh.engine.context import Context, Nexts
+from vppsh.engine.frame import Frame
+from vppsh.engine.wire.ethernet import format_ethernet_header_with_length
+from vppsh.registry import error
+
+if TYPE_CHECKING:
+    from vppsh.engine.interfaces import Interface, Interfaces
+
+DROP, TX = range(2)
+OUTPUT_ERRORS = (
+    error("interface_down", "interface is down"),
+    error("interface_deleted", "interface is deleted"),
+    error("no_tx_queue", "no tx queue available"),
+)
+INTERFACE_DOWN, INTERFACE_DELETED, NO_TX_QUEUE = range(3)
+
+TRACED_BYTES = 128 - 8
+
+
+@dataclass(frozen=True, slots=True)
+class OutputTrace:
+    """What an output node saw: the interface, the buffer's flags, the first bytes of the packet."""
+
+    interface: Interface
+    name: str
+    flags: int
+    data: bytes
+
+
+def format_output_trace(view: Any, record: OutputTrace) -> str:
+    """VPP's `pg1 flags 0x00180001` and the packet below it."""
+    text = f"{record.name} flags 0x{record.flags:08x}"
+    if record.interface.hardware.hardware_class.ethernet:
+        return f"{text}\n  {format_ethernet_header_with_length(record.data, 2)}"
+    return text
+
+
+def output_node_of(interface: Interface, interfaces: Interfaces) -> Callable[[Context, Frame], Nexts]:
+    """The function of an interface's output node."""
+    own = interface.sw_if_index
+    hardware = interface.hardware
+
+    def interface_output(ctx: Context, frame: Frame) -> Nexts:
+        buffers = ctx.buffers
+        rows = frame.rows
+        for _, index in ctx.traced(frame):
+            ctx.trace(index, OutputTrace(interface, interface.name, int(buffers.flags[index]), buffers.peek(index, TRACED_BYTES)))
+        if not (interface.admin_up and hardware.link_up):
+            buffers.error[rows] = ctx.error_base + INTERFACE_DOWN
+            return DROP
+        lengths = buffers.current_length[rows]
+        flags = np.bitwise_or.reduce(buffers.flags[rows])
+        if flags & BufferFlag.NEXT_PRESENT:
+            lengths = buffers.packet_length(rows)
+        interfaces.tx.add(own, frame.n, int(lengths.sum()))
+        arc = interfaces.output_arc
+        featured = arc.used and arc.chain[own] >= 0
+        if featured or interface.subs:
+            tx_sw_if_index = buffers.tx_sw_if_index[rows]
+            others = (tx_sw_if_index != own) & (tx_sw_if_index >= 0)
+            if others.any():
+                interfaces.tx.add_each(tx_sw_if_index[others], lengths[others])
+        if featured:
+            return ctx.engine.arcs.start(arc, ctx, frame, own, TX)
+        return TX
+
+    return interface_output

@@ -1,0 +1,299 @@
+"""Interfaces: hardware, the software interfaces on it, and what is counted for each.
+
+Counterpart of vnet/interface.c. Every interface has a sw_if_index; hardware ones also have a hw_if_index
+and two nodes of their own, `NAME-output` and `NAME-tx`. A sub-interface hangs on a hardware interface.
+Whoever wants to know of changes subscribes.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vppsh.engine.counters import CombinedCounter, SimpleCounter
+from vppsh.engine.interface_output import OUTPUT_ERRORS, format_output_trace, output_node_of
+from vppsh.registry import NodeSpec
+
+if TYPE_CHECKING:
+    from vppsh.engine.engine import Engine
+    from vppsh.engine.graph import Node
+
+INVALID = -1
+LOCAL0 = 0
+
+
+class Change(enum.Enum):
+    """What happened to an interface."""
+
+    ADDED = "added"
+    DELETED = "deleted"
+    ADMIN = "admin state"
+    LINK = "link state"
+    MTU = "mtu"
+    MAC = "mac address"
+
+
+Listener = Callable[[Change, "Interface"], None]
+
+
+@dataclass(frozen=True)
+class DeviceClass:
+    """A kind of hardware: how it is named in listings, and the function of its tx node.
+
+    tx        `(ctx, frame) -> nexts`, frees or sends the packets
+    tx_trace  `(view, record) -> str` of the tx node
+    """
+
+    name: str
+    tx: Callable[..., Any]
+    tx_trace: Callable[[Any, Any], str] | None = None
+    tx_errors: tuple[Any, ...] = ()
+    format_device: Callable[[Interface], str] | None = None
+
+
+@dataclass(frozen=True)
+class HardwareClass:
+    """How packets look on the wire: Ethernet, an IP tunnel, the local pseudo interface."""
+
+    name: str
+    ethernet: bool = False
+    point_to_point: bool = False
+    header_bytes: int = 0
+
+
+ETHERNET = HardwareClass("Ethernet", ethernet=True, header_bytes=14)
+LOCAL = HardwareClass("local")
+
+
+@dataclass
+class Hardware:
+    """What only a hardware interface has."""
+
+    hw_if_index: int
+    device_class: DeviceClass
+    hardware_class: HardwareClass
+    mac: bytes = bytes(6)
+    link_up: bool = False
+    max_frame: int = 9000
+    output: Node = field(init=False, repr=False)
+    tx: Node = field(init=False, repr=False)
+    device: Any = None
+
+
+@dataclass(frozen=True)
+class SubConfig:
+    """Which tagged packets belong to a sub-interface (802.1Q / 802.1ad).
+
+    outer, inner  VLAN ids; None where there is no such tag
+    any_*         any id will do
+    exact         the tags are all there are: needed to route
+    """
+
+    sub_id: int
+    outer: int | None = None
+    inner: int | None = None
+    any_outer: bool = False
+    any_inner: bool = False
+    dot1ad: bool = False
+    exact: bool = False
+    default: bool = False
+    untagged: bool = False
+
+
+@dataclass(eq=False)
+class Interface:
+    """One software interface.
+
+    mtu  layer 3, IPv4, IPv6, MPLS; 0 is "as layer 3"
+    """
+
+    sw_if_index: int
+    name: str
+    hardware: Hardware
+    super: Interface | None = None
+    sub: SubConfig | None = None
+    admin_up: bool = False
+    mtu: list[int] = field(default_factory=lambda: [0, 0, 0, 0])
+    tag: str = ""
+    subs: dict[int, Interface] = field(default_factory=dict)
+
+    @property
+    def is_hardware(self) -> bool:
+        return self.super is None
+
+    @property
+    def mac(self) -> bytes:
+        return self.hardware.mac
+
+
+class Interfaces:
+    """The interfaces of an engine.
+
+    up           bool by sw_if_index: admin up
+    rx, tx       packets and bytes
+    drops, punts, ip4, ip6, mpls, rx_no_buffer, rx_miss, rx_error, tx_error  packets
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._by_index: dict[int, Interface] = {}
+        self._by_name: dict[str, Interface] = {}
+        self._free: list[int] = []
+        self._free_hw: list[int] = []
+        self._n_hw = 0
+        self._spare: list[tuple[Node, Node]] = []
+        self.output_arc = engine.arcs["interface-output"]
+        self._listeners: list[Listener] = []
+        self.up: NDArray[np.bool_] = np.zeros(64, bool)
+        self.rx = CombinedCounter()
+        self.tx = CombinedCounter()
+        self.drops = SimpleCounter()
+        self.punts = SimpleCounter()
+        self.ip4 = SimpleCounter()
+        self.ip6 = SimpleCounter()
+        self.mpls = SimpleCounter()
+        self.rx_no_buffer = SimpleCounter()
+        self.rx_miss = SimpleCounter()
+        self.rx_error = SimpleCounter()
+        self.tx_error = SimpleCounter()
+
+    def __iter__(self) -> Iterator[Interface]:
+        """In the order of their sw_if_indices."""
+        return (self._by_index[index] for index in sorted(self._by_index))
+
+    def __getitem__(self, sw_if_index: int) -> Interface:
+        return self._by_index[sw_if_index]
+
+    def __contains__(self, sw_if_index: int) -> bool:
+        return sw_if_index in self._by_index
+
+    def find(self, name: str) -> Interface | None:
+        """The interface of that name, if there is one."""
+        return self._by_name.get(name)
+
+    def subscribe(self, listener: Listener) -> None:
+        """Call `listener` on every change from now on, and with ADDED for every interface there is."""
+        for interface in self:
+            listener(Change.ADDED, interface)
+        self._listeners.append(listener)
+
+    def add_hardware(
+        self, name: str, device_class: DeviceClass, hardware_class: HardwareClass = ETHERNET, *, mac: bytes = bytes(6), mtu: int = 9000,
+        device: Any = None, link_up: bool = False,
+    ) -> Interface:  # fmt: skip
+        """A new hardware interface with its output and tx nodes."""
+        hw_if_index = self._free_hw.pop() if self._free_hw else self._n_hw
+        self._n_hw = max(self._n_hw, hw_if_index + 1)
+        hardware = Hardware(hw_if_index, device_class, hardware_class, mac, link_up, mtu, device=device)
+        interface = Interface(self._new_index(), name, hardware, mtu=[mtu, 0, 0, 0])
+        self._nodes(interface)
+        self._install(interface)
+        return interface
+
+    def add_sub(self, parent: Interface, config: SubConfig) -> Interface:
+        """A new sub-interface `PARENT.ID`."""
+        interface = Interface(self._new_index(), f"{parent.name}.{config.sub_id}", parent.hardware, parent, config)
+        parent.subs[config.sub_id] = interface
+        self._install(interface)
+        return interface
+
+    def delete(self, interface: Interface) -> None:
+        """Take an interface away, its sub-interfaces first."""
+        for sub in list(interface.subs.values()):
+            self.delete(sub)
+        self.set_admin(interface, False)
+        self._tell(Change.DELETED, interface)
+        self._engine.arcs.clear(interface.sw_if_index)
+        del self._by_index[interface.sw_if_index]
+        if self._by_name.get(interface.name) is interface:
+            del self._by_name[interface.name]
+        self._free.append(interface.sw_if_index)
+        if interface.super is not None and interface.sub is not None:
+            del interface.super.subs[interface.sub.sub_id]
+        elif interface.is_hardware:
+            hardware = interface.hardware
+            self._free_hw.append(hardware.hw_if_index)
+            self._engine.graph.rename(hardware.tx, f"interface-{hardware.hw_if_index}-tx-deleted")
+            self._engine.graph.rename(hardware.output, f"interface-{hardware.hw_if_index}-output-deleted")
+            self._spare.append((hardware.tx, hardware.output))
+
+    def rename(self, interface: Interface, name: str) -> None:
+        """Give an interface another name (its nodes too, when it is hardware)."""
+        if self._by_name.get(interface.name) is interface:
+            del self._by_name[interface.name]
+        interface.name = name
+        self._by_name[name] = interface
+
+    def set_admin(self, interface: Interface, up: bool) -> None:
+        """Set the admin state; the state of the device follows that of hardware."""
+        if interface.admin_up != up:
+            interface.admin_up = up
+            self.up[interface.sw_if_index] = up
+            self._tell(Change.ADMIN, interface)
+
+    def set_link(self, interface: Interface, up: bool) -> None:
+        """The device says that its link came or went."""
+        if interface.hardware.link_up != up:
+            interface.hardware.link_up = up
+            self._tell(Change.LINK, interface)
+
+    def set_mtu(self, interface: Interface, mtu: list[int]) -> None:
+        """Set the layer 3, IPv4, IPv6 and MPLS MTUs."""
+        interface.mtu = mtu
+        self._tell(Change.MTU, interface)
+
+    def set_mac(self, interface: Interface, mac: bytes) -> None:
+        """Set the MAC address of the hardware."""
+        interface.hardware.mac = mac
+        self._tell(Change.MAC, interface)
+
+    @property
+    def counters(self) -> tuple[CombinedCounter | SimpleCounter, ...]:
+        """Every counter that is kept per interface."""
+        return (
+            self.rx, self.tx, self.drops, self.punts, self.ip4, self.ip6, self.mpls,
+            self.rx_no_buffer, self.rx_miss, self.rx_error, self.tx_error,
+        )  # fmt: skip
+
+    def _new_index(self) -> int:
+        index = self._free.pop() if self._free else (max(self._by_index) + 1 if self._by_index else LOCAL0)
+        for counter in self.counters:
+            counter.ensure(index)
+            counter.clear(index)
+        if index >= len(self.up):
+            self.up = np.concatenate((self.up, np.zeros(max(len(self.up), index + 1), bool)))
+        self.up[index] = False
+        return index
+
+    def _install(self, interface: Interface) -> None:
+        self._by_index[interface.sw_if_index] = interface
+        self._by_name[interface.name] = interface
+        self._tell(Change.ADDED, interface)
+
+    def _tell(self, change: Change, interface: Interface) -> None:
+        for listener in self._listeners:
+            listener(change, interface)
+
+    def _nodes(self, interface: Interface) -> None:
+        """Give a hardware interface its nodes; those of a deleted one serve again, last in first out."""
+        hardware, graph = interface.hardware, self._engine.graph
+        device = hardware.device_class
+        tx = NodeSpec(f"{interface.name}-tx", device.tx, nexts=("error-drop",), errors=device.tx_errors, trace=device.tx_trace)
+        output = NodeSpec(
+            f"{interface.name}-output", output_node_of(interface, self), nexts=("error-drop", tx.name), errors=OUTPUT_ERRORS,
+            trace=format_output_trace,
+        )  # fmt: skip
+        if self._spare:
+            hardware.tx, hardware.output = self._spare.pop()
+            graph.reuse(hardware.tx, tx)
+            graph.reuse(hardware.output, output)
+        else:
+            hardware.tx = graph.add_node(tx)
+            hardware.output = graph.add_node(output)
+        graph.next_by_name("interface-output", output.name)
+        graph.next_by_name("interface-output-arc-end", tx.name)

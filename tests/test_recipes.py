@@ -1,0 +1,84 @@
+"""Every recipe runs, and the capture that goes with the router is what its script makes."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+RECIPES = ROOT / "recipes"
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture(scope="module")
+def make_pcap() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("make_pcap", RECIPES / "make_pcap.py")
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["make_pcap"] = module  # its dataclasses look themselves up there
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize("recipe", sorted(RECIPES.glob("*.vpp")), ids=lambda path: path.stem)
+def test_recipe_runs(recipe: Path, vppsh: Run) -> None:
+    done = vppsh("run", "--echo", recipe)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stderr == ""
+    assert "vpp# " in done.stdout
+    assert "unknown input" not in done.stdout
+
+
+def test_first_packet_is_forwarded_and_traced(vppsh: Run) -> None:
+    answer = vppsh("run", RECIPES / "first-packet.vpp").stdout
+    trace = answer.partition("Packet 1")[2]
+    nodes = re.findall(r"^\d\d:\d\d:\d\d:\d{6}: (\S+)", trace, re.MULTILINE)
+    assert nodes == ["pg-input", "ethernet-input", "ip4-input", "ip4-lookup", "ip4-rewrite", "pg1-output", "pg1-tx"]
+    assert re.search(r"^pg1\s.*\n(?:.*\n)*?.*tx packets\s+10$", answer, re.MULTILINE), answer
+    assert "Packet 2" not in trace
+
+
+def test_the_capture_is_what_the_script_makes(make_pcap: ModuleType, tmp_path: Path) -> None:
+    make_pcap.write(tmp_path / "again.pcap", make_pcap.small_capture(seed=26))
+    assert (tmp_path / "again.pcap").read_bytes() == (RECIPES / "office.pcap").read_bytes()
+
+
+def frames(path: Path) -> list[bytes]:
+    data, at, found = path.read_bytes(), 24, []
+    while at < len(data):
+        length = int.from_bytes(data[at + 8 : at + 12], "little")
+        found.append(data[at + 16 : at + 16 + length])
+        at += 16 + length
+    return found
+
+
+def test_a_long_capture_has_the_number_asked_for_and_right_checksums(make_pcap: ModuleType, tmp_path: Path) -> None:
+    """Repetitions change ports and identifications: the checksums must follow."""
+    from scapy.layers.inet import IP, TCP, UDP
+    from scapy.layers.l2 import Ether
+
+    day = sum(conversation for _, _, conversation in make_pcap.by_time(26))
+    wanted = 3 * day
+    make_pcap.write(tmp_path / "long.pcap", make_pcap.long_capture(seed=26, packets=wanted))
+    made = frames(tmp_path / "long.pcap")
+    assert len(made) == wanted
+    seen = set()
+    for index in np.random.default_rng(5).integers(day, wanted, 150):
+        packet = Ether(made[index])
+        for layer in (IP, TCP, UDP):
+            fragment = IP in packet and (packet[IP].flags.MF or packet[IP].frag)
+            if layer in packet and not (fragment and layer is not IP):
+                again = packet.copy()
+                del again[layer].chksum
+                assert Ether(bytes(again))[layer].chksum == packet[layer].chksum, (index, layer)
+                seen.add(layer)
+    assert seen == {IP, TCP, UDP}

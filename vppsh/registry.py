@@ -122,7 +122,15 @@ class CommandSpec:
     module: str = ""
 
 
-Declaration = NodeSpec | ArcSpec | FeatureSpec | ColumnSpec | CommandSpec
+@dataclass(frozen=True)
+class TableSpec:
+    """A state class that an engine makes at its start instead of when first asked for it."""
+
+    kind: type[Any]
+    module: str = ""
+
+
+Declaration = NodeSpec | ArcSpec | FeatureSpec | ColumnSpec | TableSpec | CommandSpec
 
 
 def error(name: str, text: str, severity: Severity = Severity.ERROR) -> ErrorSpec:
@@ -169,6 +177,11 @@ def column(name: str, dtype: str, default: int = 0) -> ColumnSpec:
     return ColumnSpec(name, dtype, default)
 
 
+def table(kind: type[Any]) -> TableSpec:
+    """Let every engine have an instance of a state class from the start."""
+    return TableSpec(kind)
+
+
 def command(path: str, arguments: Any = None, *, help: str = "", long_help: str = "") -> Callable[[Callable[..., Any]], CommandSpec]:
     """Declare the decorated function a CLI command."""
 
@@ -186,6 +199,7 @@ class Catalog:
     arcs: list[ArcSpec] = field(default_factory=list)
     features: list[FeatureSpec] = field(default_factory=list)
     columns: list[ColumnSpec] = field(default_factory=list)
+    tables: list[TableSpec] = field(default_factory=list)
     commands: list[CommandSpec] = field(default_factory=list)
     _seen: set[int] = field(default_factory=set, repr=False)
 
@@ -203,6 +217,8 @@ class Catalog:
                 self.features.append(declaration)
             case ColumnSpec():
                 self.columns.append(declaration)
+            case TableSpec():
+                self.tables.append(declaration)
             case CommandSpec():
                 self.commands.append(declaration)
 

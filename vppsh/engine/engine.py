@@ -20,6 +20,7 @@ from vppsh.engine.dispatch import Dispatcher
 from vppsh.engine.errors import ErrorTable
 from vppsh.engine.frame import Frame
 from vppsh.engine.graph import Graph, Node
+from vppsh.engine.interfaces import Interfaces
 from vppsh.engine.tracing import Tracer
 from vppsh.registry import Catalog, discover
 
@@ -37,6 +38,8 @@ class Engine:
     clock        where time comes from
     random       where randomness comes from
     vector_size  how many packets a frame may grow to under load
+
+    dispatch_capture and drop_capture are called with every frame that is handled, or dropped, while set.
     """
 
     def __init__(
@@ -57,6 +60,7 @@ class Engine:
         self.vector_size = vector_size
         self.interrupted = False
         self.dispatch_capture: Callable[[Node, Frame], None] | None = None
+        self.drop_capture: Callable[[Frame], None] | None = None
         self._state: dict[type, Any] = {}
         self._start_ns = perf_counter_ns() - int(self.clock.now() * 1e9)
         self.buffers = BufferPool(max(buffers, 4 * vector_size), catalog.columns)
@@ -65,6 +69,9 @@ class Engine:
         self.graph = Graph(catalog, lambda node: Context(self, node))
         self.errors: ErrorTable = self.graph.errors
         self.arcs = Arcs(self, catalog)
+        self.interfaces = self.get(Interfaces)
+        for table in catalog.tables:
+            self.get(table.kind)
         self.dispatcher.start()
 
     def get(self, kind: type[T]) -> T:

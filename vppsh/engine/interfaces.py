@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from vppsh.engine.context import Context, Nexts
 from vppsh.engine.counters import CombinedCounter, SimpleCounter
+from vppsh.engine.frame import Frame
 from vppsh.engine.interface_output import OUTPUT_ERRORS, format_output_trace, output_node_of
 from vppsh.registry import NodeSpec
 
@@ -39,18 +41,20 @@ class Change(enum.Enum):
 
 
 Listener = Callable[[Change, "Interface"], None]
+NodeFunction = Callable[[Context, Frame], Nexts]
 
 
 @dataclass(frozen=True)
 class DeviceClass:
-    """A kind of hardware: how it is named in listings, and the function of its tx node.
+    """A kind of hardware: how it is named in listings, and what its tx node does.
 
-    tx        `(ctx, frame) -> nexts`, frees or sends the packets
-    tx_trace  `(view, record) -> str` of the tx node
+    make_tx        `(engine, interface) -> (ctx, frame) -> nexts`: the tx node of one interface, frees or sends packets
+    tx_trace       `(view, record) -> str` of the tx node
+    format_device  what `show hardware-interfaces` says of one, below its address
     """
 
     name: str
-    tx: Callable[..., Any]
+    make_tx: Callable[[Engine, Interface], NodeFunction]
     tx_trace: Callable[[Any, Any], str] | None = None
     tx_errors: tuple[Any, ...] = ()
     format_device: Callable[[Interface], str] | None = None
@@ -66,6 +70,12 @@ class HardwareClass:
     header_bytes: int = 0
 
 
+def _drop_all(engine: Engine, interface: Interface) -> NodeFunction:
+    """A device without a wire: what is sent there is dropped."""
+    return lambda ctx, frame: 0
+
+
+LOCAL_DEVICE = DeviceClass("local", _drop_all)
 ETHERNET = HardwareClass("Ethernet", ethernet=True, header_bytes=14)
 LOCAL = HardwareClass("local")
 
@@ -161,6 +171,7 @@ class Interfaces:
         self.rx_miss = SimpleCounter()
         self.rx_error = SimpleCounter()
         self.tx_error = SimpleCounter()
+        self.add_hardware("local0", LOCAL_DEVICE, LOCAL, mtu=0)
 
     def __iter__(self) -> Iterator[Interface]:
         """In the order of their sw_if_indices."""
@@ -283,7 +294,10 @@ class Interfaces:
         """Give a hardware interface its nodes; those of a deleted one serve again, last in first out."""
         hardware, graph = interface.hardware, self._engine.graph
         device = hardware.device_class
-        tx = NodeSpec(f"{interface.name}-tx", device.tx, nexts=("error-drop",), errors=device.tx_errors, trace=device.tx_trace)
+        tx = NodeSpec(
+            f"{interface.name}-tx", device.make_tx(self._engine, interface), nexts=("error-drop",), errors=device.tx_errors,
+            trace=device.tx_trace,
+        )  # fmt: skip
         output = NodeSpec(
             f"{interface.name}-output", output_node_of(interface, self), nexts=("error-drop", tx.name), errors=OUTPUT_ERRORS,
             trace=format_output_trace,

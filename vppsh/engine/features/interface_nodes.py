@@ -1,0 +1,42 @@
+"""interface-output and the end of its arc: to the interface that a packet's tx_sw_if_index names.
+
+Counterpart of vnet/interface_output.c; the nodes of single interfaces are made in vppsh.engine.interface_output.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from vppsh.engine.context import Context, Nexts
+from vppsh.engine.frame import Frame
+from vppsh.engine.interfaces import Interfaces
+from vppsh.registry import arc, feature, node
+
+OUTPUT_ARC = arc("interface-output", end="interface-output-arc-end")
+ARC_END = feature("interface-output", "interface-output-arc-end")
+DEVICE_INPUT_ARC = arc("device-input", "device-input", end="ethernet-input")
+
+
+def _to_node(ctx: Context, frame: Frame, role: str) -> Nexts:
+    """The slots of the output or tx nodes of the packets' tx interfaces."""
+    interfaces = ctx.get(Interfaces)
+    wanted = ctx.buffers.tx_sw_if_index[frame.rows]
+    first = int(wanted[0])
+    if (wanted == first).all():
+        return ctx.engine.graph.add_next(ctx.node, getattr(interfaces[first].hardware, role))
+    found, where = np.unique(wanted, return_inverse=True)
+    slots = [ctx.engine.graph.add_next(ctx.node, getattr(interfaces[index].hardware, role)) for index in found.tolist()]
+    nexts: np.ndarray = np.array(slots)[where]
+    return nexts
+
+
+@node("interface-output", index=743)
+def interface_output(ctx: Context, frame: Frame) -> Nexts:
+    """To `NAME-output` of each packet's tx interface."""
+    return _to_node(ctx, frame, "output")
+
+
+@node("interface-output-arc-end", nexts=("error-drop",), index=742)
+def interface_output_arc_end(ctx: Context, frame: Frame) -> Nexts:
+    """Behind the features: to `NAME-tx` of each packet's tx interface."""
+    return _to_node(ctx, frame, "tx")

@@ -101,17 +101,6 @@ def test_imports_go_one_way(imports: list[Import]) -> None:
     assert not upward, "\n".join(upward)
 
 
-def test_targets_and_traces_do_not_lean_on_each_other(imports: list[Import]) -> None:
-    """Both stand on the engine; commands and front ends bring them together."""
-    pairs = {("targets", "traces"), ("traces", "targets")}
-    crossing = [
-        f"{found.importer}:{found.line} imports {found.module}"
-        for found in imports
-        if (tuple(name.split(".")[1] for name in (found.importer, found.module) if "." in name)) in pairs
-    ]
-    assert not crossing, "\n".join(crossing)
-
-
 def test_registry_and_errors_use_the_standard_library_only(imports: list[Import]) -> None:
     foreign = [
         f"{found.importer}:{found.line} imports {found.module}"

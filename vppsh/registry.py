@@ -130,7 +130,19 @@ class TableSpec:
     module: str = ""
 
 
-Declaration = NodeSpec | ArcSpec | FeatureSpec | ColumnSpec | TableSpec | CommandSpec
+@dataclass(frozen=True, eq=False)
+class LiveSpec:
+    """Names of one kind that exist now, for arguments and completion: interfaces, nodes, streams.
+
+    make  `(engine) -> Resolver` (vppsh.grammar.base)
+    """
+
+    kind: str
+    make: Callable[[Any], Any]
+    module: str = ""
+
+
+Declaration = NodeSpec | ArcSpec | FeatureSpec | ColumnSpec | TableSpec | CommandSpec | LiveSpec
 
 
 def error(name: str, text: str, severity: Severity = Severity.ERROR) -> ErrorSpec:
@@ -191,6 +203,15 @@ def command(path: str, arguments: Any = None, *, help: str = "", long_help: str 
     return declare
 
 
+def live(kind: str) -> Callable[[Callable[[Any], Any]], LiveSpec]:
+    """Declare the decorated class (or function), called with the engine, the resolver of one kind of names."""
+
+    def declare(make: Callable[[Any], Any]) -> LiveSpec:
+        return LiveSpec(kind, make, make.__module__)
+
+    return declare
+
+
 @dataclass
 class Catalog:
     """The declarations found in the packages, by kind, in order of discovery."""
@@ -201,6 +222,7 @@ class Catalog:
     columns: list[ColumnSpec] = field(default_factory=list)
     tables: list[TableSpec] = field(default_factory=list)
     commands: list[CommandSpec] = field(default_factory=list)
+    lives: list[LiveSpec] = field(default_factory=list)
     _seen: set[int] = field(default_factory=set, repr=False)
 
     def add(self, declaration: Declaration) -> None:
@@ -221,6 +243,8 @@ class Catalog:
                 self.tables.append(declaration)
             case CommandSpec():
                 self.commands.append(declaration)
+            case LiveSpec():
+                self.lives.append(declaration)
 
     def extend(self, module: ModuleType) -> None:
         """Collect the declarations written in one module (not those it imports), lists of them too."""

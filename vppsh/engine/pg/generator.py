@@ -1,0 +1,164 @@
+"""Making packets: a template copied for a whole vector, changing fields written over it, computed fields last.
+
+Counterpart of VPP's pg/input.c. Packets of a stream are numbered from its definition on; ranges go on with the
+number, so that they continue where they stopped when the stream is enabled again. Streams without ranges are one
+packet, copied; streams whose ranges come round soon are made once, and copied from then on.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vppsh.engine.pg.computed import Lengths, Packets
+from vppsh.engine.pg.edit import MASK64, EditKind
+from vppsh.engine.pg.layout import Range, Template
+
+CYCLE_PACKETS = 1 << 16
+CYCLE_BYTES = 1 << 22
+ROOM = 8
+"""Bytes a masked write may touch beyond the last byte of its field."""
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """How long packets are: all `low`, or from `low` to `high` ascending or at random."""
+
+    low: int
+    high: int
+    kind: EditKind = EditKind.FIXED
+
+    def __post_init__(self) -> None:
+        if self.low == self.high and self.kind is not EditKind.FIXED:
+            object.__setattr__(self, "kind", EditKind.FIXED)
+
+    def of(self, first: int, n: int, random: np.random.Generator) -> Lengths:
+        """The lengths of `n` packets, the first of which is number `first`."""
+        if self.kind is EditKind.INCREMENT:
+            return self.low + (first + np.arange(n)) % (self.high - self.low + 1)
+        if self.kind is EditKind.RANDOM:
+            return random.integers(self.low, self.high, n, endpoint=True)
+        return np.full(n, self.low)
+
+
+class Write:
+    """A range's place in a packet, as VPP's input.c finds it.
+
+    Whole words of 1, 2, 4 or 8 bytes are stored as they are. Anything else goes through a mask over the next larger
+    word, which moves bit fields (a VLAN id is shifted by 4) and leaves fields of more than 8 bytes as they were.
+    """
+
+    def __init__(self, changing: Range) -> None:
+        self.low, self.high = changing.low, changing.high
+        self.random = changing.kind is EditKind.RANDOM
+        end = changing.field.lsb + 8
+        self.at, odd = divmod(end - changing.field.bits, 8)
+        width = end - 8 * self.at
+        self.whole = odd == 0 and end % 8 == 0 and width in (8, 16, 32, 64)
+        size = width if self.whole else max(1 << (width - 1).bit_length(), 8)
+        self.lost = size > 64
+        self.size = size // 8
+        self.mask = ((1 << width) - 1 & ~((1 << odd) - 1)) << (size - width)
+        self.shift = odd + size - width
+
+    @property
+    def period(self) -> int:
+        """After how many packets the values start over; 0 when they never do."""
+        if self.lost or self.high <= self.low:
+            return 1
+        return 0 if self.random else self.high - self.low + 1
+
+    def values(self, first: int, n: int, random: np.random.Generator) -> NDArray[np.uint64]:
+        """The values of `n` packets, the first of which is number `first`."""
+        if self.high <= self.low:
+            return np.full(n, self.low, np.uint64)
+        if self.random:
+            return random.integers(self.low, self.high, n, np.uint64, endpoint=True)
+        span = self.high - self.low + 1
+        counted = np.arange(n, dtype=np.uint64) + np.uint64(first % span)
+        return np.uint64(self.low) + (counted if span > MASK64 else counted % np.uint64(span))
+
+    def apply(self, packets: Packets, values: NDArray[np.uint64]) -> None:
+        """Write one value per packet; uint8 (n, at least ROOM more than the packet's length)."""
+        if self.lost:
+            return
+        word = packets[:, self.at : self.at + self.size].view(f">u{self.size}")[:, 0]
+        if self.whole:
+            word[:] = values
+        else:
+            mask = np.uint64(self.mask & MASK64)
+            word[:] = (word.astype(np.uint64) & ~mask) | values << np.uint64(self.shift)
+
+
+class Generator:
+    """Makes the packets of one stream, in order.
+
+    number  how many have been made since the stream was defined
+    """
+
+    def __init__(self, template: Template, sizes: Sizes, random: np.random.Generator) -> None:
+        self.template = template
+        self.number = 0
+        self._random = random
+        self._writes = [Write(changing) for changing in template.ranges]
+        self._data = np.frombuffer(template.data, np.uint8)
+        self.resize(sizes)
+
+    def resize(self, sizes: Sizes) -> None:
+        """Give packets other lengths from the next one on; growing ones begin with the smallest."""
+        self.sizes = sizes
+        self._since = self.number
+        self._cycle: Packets | None = None
+        period = self._period()
+        if period:
+            number, self.number = self.number, 0
+            cycle = np.zeros((period, sizes.low + ROOM), np.uint8)
+            self._make(cycle)
+            self._cycle, self.number = np.ascontiguousarray(cycle[:, : sizes.low]), number
+
+    def _period(self) -> int:
+        """How many packets to make beforehand; 0 when they are too many, or not always the same."""
+        periods = [write.period for write in self._writes]
+        if self.sizes.kind is not EditKind.FIXED or 0 in periods:
+            return 0
+        period = math.lcm(*periods)
+        return period if period <= CYCLE_PACKETS and period * self.sizes.low <= CYCLE_BYTES else 0
+
+    def fill(self, packets: Packets) -> Lengths | int:
+        """Make as many packets as there are rows, uint8 (n, at least the longest + ROOM); their length, or lengths.
+
+        Bytes of a row beyond its packet's length are undefined.
+        """
+        if self._cycle is None:
+            return self._make(packets)
+        cycle, length = self._cycle, self.sizes.low
+        # Rows move as one item each: numpy then copies them with memcpy.
+        target, source = packets[:, :length].view(f"V{length}")[:, 0], cycle.view(f"V{length}")[:, 0]
+        n = len(packets)
+        if len(source) == 1:
+            target[:] = source[0]
+        else:
+            at = self.number % len(source)
+            done = min(n, len(source) - at)
+            target[:done] = source[at : at + done]
+            while done < n:
+                part = min(n - done, len(source))
+                target[done : done + part] = source[:part]
+                done += part
+        self.number += n
+        return length
+
+    def _make(self, packets: Packets) -> Lengths:
+        n, known = len(packets), len(self._data)
+        packets[:, :known] = self._data[: packets.shape[1]]
+        packets[:, known : self.sizes.high + ROOM] = 0
+        for write in self._writes:
+            write.apply(packets, write.values(self.number, n, self._random))
+        lengths = self.sizes.of(self.number - self._since, n, self._random)
+        for computation in self.template.computations:
+            computation.apply(packets, lengths)
+        self.number += n
+        return lengths

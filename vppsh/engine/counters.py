@@ -22,8 +22,8 @@ class SimpleCounter:
         self.value[index] += n
 
     def add_each(self, indices: NDArray[np.integer]) -> None:
-        """Count 1 at every index given; negative ones are passed over."""
-        self.value += np.bincount(_counted(indices), minlength=len(self.value))
+        """Count 1 at every index given, none of them negative."""
+        np.add.at(self.value, indices, 1)
 
     def clear(self, index: int | None = None) -> None:
         """Back to zero: one index, or all."""
@@ -49,13 +49,9 @@ class CombinedCounter:
         self.bytes[index] += n_bytes
 
     def add_each(self, indices: NDArray[np.integer], lengths: NDArray[np.integer]) -> None:
-        """Count one packet of its length at every index given; negative ones are passed over."""
-        if len(indices) and indices.min() < 0:
-            known = indices >= 0
-            indices, lengths = indices[known], lengths[known]
-        size = len(self.packets)
-        self.packets += np.bincount(indices, minlength=size)
-        self.bytes += np.bincount(indices, weights=lengths, minlength=size).astype(np.int64)
+        """Count one packet of its length at every index given, none of them negative."""
+        np.add.at(self.packets, indices, 1)
+        np.add.at(self.bytes, indices, lengths)
 
     def clear(self, index: int | None = None) -> None:
         """Back to zero: one index, or all."""
@@ -69,6 +65,3 @@ def _grown(old: NDArray[np.int64], index: int) -> NDArray[np.int64]:
     grown[: len(old)] = old
     return grown
 
-
-def _counted(indices: NDArray[np.integer]) -> NDArray[np.integer]:
-    return indices[indices >= 0] if len(indices) and indices.min() < 0 else indices

@@ -1,0 +1,141 @@
+"""ip4-input: checks the header, counts, starts the unicast or multicast arc of the receive interface.
+
+Counterpart of vnet/ip/ip4_input.c; header checks of RFC 1812, 5.2.2.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vppsh.engine.context import Context, Nexts
+from vppsh.engine.frame import Frame
+from vppsh.engine.features.ip4.errors import (
+    BAD_CHECKSUM, BAD_LENGTH, FRAGMENT_OFFSET_ONE, HDR_TOO_SHORT, IP4_ERRORS, NONE, OPTIONS, TIME_EXPIRED, TOO_SHORT,
+    TTL_EXCEEDED, VERSION, set_icmp_error,
+)  # fmt: skip
+from vppsh.engine.features.ip4.trace import format_input_trace, trace_input
+from vppsh.engine.wire import ip4
+from vppsh.registry import node
+
+ERROR_DROP, ERROR_PUNT, TO_OPTIONS, LOOKUP, LOOKUP_MULTICAST, ICMP_ERROR = range(6)
+NEXTS = ("error-drop", "error-punt", "ip4-options", "ip4-lookup", "ip4-mfib-forward-lookup", "ip4-icmp-error")
+
+WORD2 = np.dtype("u2")
+WORD4 = np.dtype("u4")
+WORD8 = np.dtype("u8")
+
+# The first eight bytes of a header, read as one little-endian word: version and length, fragment offset.
+VERSION_AND_OFFSET = np.uint64(int.from_bytes(b"\xff\0\0\0\0\0\x1f\xff", "little"))
+PLAIN = np.uint64(ip4.VERSION_AND_LENGTH_NO_OPTIONS)
+LOW_BYTE = np.uint64(0xFF)
+# 2^16 is 1 modulo 65535: the remainder of a word is the ones' complement sum of its halves.
+ONES = np.uint64(0xFFFF)
+MULTICAST_MASK, MULTICAST = np.uint32(0xF0), np.uint32(0xE0)
+
+
+def _checksum_is_good(first: NDArray[np.uint64], second: NDArray[np.uint64], third: NDArray[np.uint32]) -> bool:
+    """Whether the 20 bytes of every header sum to zero in ones' complement (RFC 1071)."""
+    total = first + second
+    total += total < first
+    total %= ONES
+    total += third
+    total %= ONES
+    return not np.count_nonzero(total)
+
+
+def _faults(ctx: Context, frame: Frame, lengths: NDArray[np.int32], verify: bool) -> NDArray[np.int32]:
+    """The error of each packet, NONE for a good one; of several faults the one that VPP checks last."""
+    header = ctx.buffers.load(frame, ip4.HEADER)
+    version_and_length = header["version_and_length"]
+    errors = np.full(frame.n, NONE, np.int32)
+    words = np.ascontiguousarray(header).view(WORD2).reshape(frame.n, 10)
+    bad_sum = words.sum(axis=1, dtype=np.uint64) % ONES != 0 if verify else np.zeros(frame.n, bool)
+    plain = version_and_length == ip4.VERSION_AND_LENGTH_NO_OPTIONS
+    errors[plain & bad_sum] = BAD_CHECKSUM
+    if not plain.all():
+        short = version_and_length & 0xF < 5
+        errors[~plain] = OPTIONS
+        errors[~plain & short] = HDR_TOO_SHORT
+        errors[version_and_length >> 4 != 4] = VERSION
+        if verify:
+            rows = frame.indices(ctx.buffers)
+            for position in np.flatnonzero(errors == OPTIONS).tolist():
+                size = int(ip4.header_bytes(version_and_length[position]))
+                data = np.frombuffer(ctx.buffers.peek(int(rows[position]), size), WORD2)
+                if int(data.sum(dtype=np.uint64)) % 0xFFFF:
+                    errors[position] = BAD_CHECKSUM
+    total_length = header["length"].astype(np.int32)
+    errors[header["ttl"] == 0] = TIME_EXPIRED
+    errors[header["flags_and_offset"] & ip4.FRAGMENT_OFFSET_MASK == 1] = FRAGMENT_OFFSET_ONE
+    errors[total_length < ip4.HEADER.itemsize] = TOO_SHORT
+    errors[lengths < total_length] = BAD_LENGTH
+    return errors
+
+
+def _input(ctx: Context, frame: Frame, verify: bool) -> Nexts:
+    buffers, engine = ctx.buffers, ctx.engine
+    rows = frame.rows
+    if frame.traced:
+        trace_input(ctx, frame)
+    # Load.
+    first = buffers.load(frame, WORD8)
+    second = buffers.load(frame, WORD8, 8)
+    third = buffers.load(frame, WORD4, 16)
+    total_length = buffers.load(frame, WORD2, 2).byteswap()
+    lengths = buffers.current_length[rows]
+    # Decide.
+    plain = (
+        not np.count_nonzero(first & VERSION_AND_OFFSET != PLAIN)
+        and np.count_nonzero(second & LOW_BYTE) == frame.n
+        and not np.count_nonzero(total_length > lengths)
+        and int(total_length.min()) >= ip4.HEADER.itemsize
+        and (not verify or _checksum_is_good(first, second, third))
+    )
+    # Act.
+    buffers.adj_index_rx[rows] = -1
+    received = frame.rx if frame.rx is not None else buffers.rx_sw_if_index[rows]
+    if isinstance(received, int):
+        engine.interfaces.ip4.add(received, frame.n)
+    else:
+        engine.interfaces.ip4.add_each(received)
+    nexts: int | NDArray[np.int32] = engine.arcs.start(engine.arcs["ip4-unicast"], ctx, frame, received, LOOKUP)
+    multicast = third & MULTICAST_MASK == MULTICAST
+    if np.count_nonzero(multicast):
+        unicast = nexts
+        nexts = np.empty(frame.n, np.int32)
+        nexts[:] = unicast
+        chosen = frame.pick(buffers, multicast)
+        received = received if isinstance(received, int) else received[multicast]
+        nexts[multicast] = engine.arcs.start(engine.arcs["ip4-multicast"], ctx, chosen, received, LOOKUP_MULTICAST)
+    if plain:
+        return nexts
+    # Report.
+    errors = _faults(ctx, frame, buffers.packet_length(rows), verify)
+    bad = errors != NONE
+    if not bad.any():
+        return nexts
+    refused = np.empty(frame.n, np.int32)
+    refused[:] = nexts
+    refused[bad] = ERROR_DROP
+    refused[errors == OPTIONS] = TO_OPTIONS
+    indices = frame.indices(buffers)
+    buffers.error[indices[bad]] = ctx.error_base + errors[bad]
+    expired = errors == TIME_EXPIRED
+    if expired.any():
+        refused[expired] = ICMP_ERROR
+        set_icmp_error(buffers, indices[expired], TTL_EXCEEDED)
+        buffers.tx_sw_if_index[indices[expired]] = -1
+    return refused
+
+
+@node("ip4-input", nexts=NEXTS, errors=IP4_ERRORS, trace=format_input_trace, index=684)
+def ip4_input(ctx: Context, frame: Frame) -> Nexts:
+    """Check everything."""
+    return _input(ctx, frame, True)
+
+
+@node("ip4-input-no-checksum", sibling_of="ip4-input", errors_of="ip4-input", trace=format_input_trace, index=683)
+def ip4_input_no_checksum(ctx: Context, frame: Frame) -> Nexts:
+    """Check everything but the checksum, which the device or the node before has seen to."""
+    return _input(ctx, frame, False)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from vppsh.engine.counters import count_each
 from vppsh.engine.fib.dpo import Dpos
 from vppsh.engine.fib.load_balance import LoadBalances
 from vppsh.engine.fib.types import Protocol
@@ -65,6 +66,7 @@ def choose(
     lengths  bytes of each packet
     via      another load-balance led here: count as "via"
     """
+    found = found.astype(np.intp)
     balances, slots, buffers = ctx.get(LoadBalances), ctx.get(DpoSlots), ctx.buffers
     packets, n_bytes = (balances.via_packets, balances.via_bytes) if via else (balances.packets, balances.bytes)
     one = common(found)
@@ -75,11 +77,10 @@ def choose(
             buffers.adj_index[frame.rows] = balances.dpo_index[one]
             return slots.one(ctx, int(balances.dpo_type[one]), int(balances.dpo_protocol[one]))
     else:
-        np.add.at(packets, found, 1)
-        np.add.at(n_bytes, found, lengths)
-    kinds, indices, protocols = balances.dpo_type[found], balances.dpo_index[found], balances.dpo_protocol[found]
+        count_each(packets, n_bytes, found, lengths)
+    kinds, indices, protocols = balances.dpo_type.take(found), balances.dpo_index.take(found), balances.dpo_protocol.take(found)
     if balances.multipath:
-        counts = balances.n_buckets[found]
+        counts = balances.n_buckets.take(found)
         many = counts > 1
         if many.any():
             chosen = frame if many.all() else frame.pick(buffers, many)

@@ -1,0 +1,115 @@
+"""What every rewrite node does: the adjacency's header in front of the packet, then out of its interface.
+
+VPP counterpart: vnet/adj/rewrite.h and the common part of ip4_rewrite_inline and ip6_rewrite_inline.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vppsh.engine.adjacency import REWRITE_BYTES, Adjacencies
+from vppsh.engine.context import Context, Nexts
+from vppsh.engine.counters import count_each
+from vppsh.engine.frame import Frame
+from vppsh.engine.uniform import common
+
+GOES_ON = -1
+One = int
+Each = NDArray[np.intp]
+Mask = NDArray[np.bool_]
+
+
+@dataclass
+class Refused:
+    """Packets of a frame that do not leave: the error and the next of each, GOES_ON for the others."""
+
+    errors: NDArray[np.int32]
+    nexts: NDArray[np.int32]
+
+    @classmethod
+    def of(cls, known: Refused | None, n: int, chosen: Mask, error: int, slot: int) -> Refused | None:
+        """Refuse the packets that a mask chooses; a later fault takes the place of an earlier one."""
+        if not np.count_nonzero(chosen):
+            return known
+        refused = cls(np.full(n, GOES_ON, np.int32), np.full(n, GOES_ON, np.int32)) if known is None else known
+        refused.errors[chosen] = error
+        refused.nexts[chosen] = slot
+        return refused
+
+    @property
+    def mask(self) -> Mask:
+        """Which packets are refused."""
+        return self.errors != GOES_ON
+
+
+def adjacency_of(ctx: Context, frame: Frame) -> One | Each:
+    """The adjacency of all packets, or of each."""
+    indices = ctx.buffers.adj_index[frame.rows]
+    one = common(indices)
+    return indices.astype(np.intp) if one is None else one
+
+
+def send(ctx: Context, frame: Frame, adj: One | Each, refused: Refused | None, arc: str) -> Nexts:
+    """Let the packets that are not refused leave; the next of every packet."""
+    buffers = ctx.buffers
+    if refused is None:
+        return leave(ctx, frame, adj, arc)
+    bad = refused.mask
+    buffers.error[frame.indices(buffers)[bad]] = ctx.error_base + refused.errors[bad]
+    nexts = refused.nexts
+    good = ~bad
+    if np.count_nonzero(good):
+        some = frame.pick(buffers, good)
+        nexts[good] = leave(ctx, some, adj if isinstance(adj, int) else adj[good], arc)
+        frame.offset = None
+    return nexts
+
+
+def leave(ctx: Context, frame: Frame, adj: One | Each, arc: str) -> int | NDArray[np.int32]:
+    """Write the headers, count at the adjacencies, start the output arc; the slots of the output nodes."""
+    adjacencies = ctx.get(Adjacencies)
+    _put_in_front(ctx, frame, adjacencies, adj)
+    if adjacencies.counting:
+        lengths = ctx.buffers.packet_length(frame.rows)
+        count_each(adjacencies.packets, adjacencies.bytes, np.broadcast_to(adj, (frame.n,)), lengths)
+    tx = adjacencies.sw_if_index.take(adj)
+    ctx.buffers.tx_sw_if_index[frame.rows] = tx
+    slots: int | NDArray[np.int32] | None
+    if isinstance(adj, int):
+        slots = int(adjacencies.next_slot[adj])
+    else:
+        each = adjacencies.next_slot.take(adj)
+        slots = common(each)
+        slots = each if slots is None else slots
+    arcs = ctx.engine.arcs
+    if not arcs[arc].used:
+        return slots
+    if isinstance(adj, int) and isinstance(slots, int):
+        return arcs.start(arcs[arc], ctx, frame, int(tx), slots)
+    featured = arcs.start(arcs[arc], ctx, frame, np.broadcast_to(tx, (frame.n,)), GOES_ON)
+    return np.where(np.asarray(featured) == GOES_ON, slots, featured).astype(np.int32)
+
+
+def _put_in_front(ctx: Context, frame: Frame, adjacencies: Adjacencies, adj: One | Each) -> None:
+    """Write each adjacency's header before its packet."""
+    buffers = ctx.buffers
+    lengths = adjacencies.rewrite_length.take(adj)
+    length = int(lengths) if isinstance(adj, int) else common(lengths)
+    if length is None:
+        everything = frame.indices(buffers)
+        for size in np.unique(lengths).tolist():
+            mine = lengths == size
+            part = Frame(everything[mine], int(mine.sum()), offset=frame.offset)
+            assert not isinstance(adj, int)
+            _put_in_front(ctx, part, adjacencies, adj[mine])
+        frame.offset = None
+        return
+    buffers.advance(frame, -length)
+    if length:
+        dtype = np.dtype((np.void, length))
+        headers = np.ndarray((len(adjacencies.rewrite),), dtype, adjacencies.rewrite.data, 0, (REWRITE_BYTES,))
+        buffers.store(frame, dtype, headers[adj])
+    buffers.save_rewrite_length[frame.rows] = length

@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from vppsh.engine.errors import ErrorTable
+from vppsh.engine.vpp_nodes import vpp_nodes
 from vppsh.errors import GraphError
 from vppsh.registry import Catalog, NodeKind, NodeSpec
 
@@ -21,6 +22,14 @@ if TYPE_CHECKING:
 
 # VPP 26.10 gives the nodes of the first interface that is created after start-up this index.
 FIRST_INTERFACE_INDEX = 766
+# Nodes that VPP does not have are numbered from here on, out of the way of interfaces.
+FIRST_OWN_INDEX = 4096
+
+
+def index_of(spec: NodeSpec) -> int | None:
+    """The index that a node has in VPP, or the one it was declared with."""
+    known = vpp_nodes().get(spec.name)
+    return spec.index if known is None else known.index
 
 
 class Node:
@@ -78,7 +87,8 @@ class Graph:
         self._siblings: dict[str, list[Node]] = {}
         self._check(catalog)
         for spec in self._in_order(catalog.nodes):
-            self._install(spec, self._free_index(spec.index))
+            known = index_of(spec)
+            self._install(spec, self._free_index(FIRST_OWN_INDEX if known is None else known))
         for node in list(self._by_name.values()):
             self._connect(node)
 
@@ -101,17 +111,16 @@ class Graph:
         return self._by_index[index]
 
     def add_node(self, spec: NodeSpec) -> Node:
-        """Add a node while the engine runs (an interface's)."""
-        if spec.name in self._by_name:
-            raise GraphError([f"node {spec.name} exists already"])
-        index = max(FIRST_INTERFACE_INDEX, max(self._by_index) + 1) if spec.index is None else self._free_index(spec.index)
-        node = self._install(spec, index)
+        """Add a node while the engine runs (an interface's); a name that is taken goes to the newcomer, as interface names do."""
+        known = index_of(spec)
+        node = self._install(spec, self._free_index(FIRST_INTERFACE_INDEX if known is None else known))
         self._connect(node)
         return node
 
     def rename(self, node: Node, name: str) -> None:
         """Give a node another name (interfaces come, go and are reused)."""
-        del self._by_name[node.name]
+        if self._by_name.get(node.name) is node:
+            del self._by_name[node.name]
         node.name = name
         node.spec = replace(node.spec, name=name)
         self._by_name[name] = node
@@ -171,18 +180,13 @@ class Graph:
             self._link(node, self[name])
         node.context.bind()
 
-    def _free_index(self, wanted: int | None) -> int:
-        if wanted is not None and wanted not in self._by_index:
-            return wanted
-        index = 1 if wanted is None else wanted
-        while index in self._by_index or (wanted is None and index in self._reserved):
-            index += 1
-        return index
+    def _free_index(self, wanted: int) -> int:
+        while wanted in self._by_index:
+            wanted += 1
+        return wanted
 
     def _in_order(self, specs: Iterable[NodeSpec]) -> list[NodeSpec]:
-        specs = list(specs)
-        self._reserved = {spec.index for spec in specs if spec.index is not None}
-        return sorted(specs, key=lambda spec: (spec.index is None, spec.index or 0))
+        return sorted(specs, key=lambda spec: ((index := index_of(spec)) is None, index or 0))
 
     def _check(self, catalog: Catalog) -> None:
         """Refuse a catalog whose names do not fit together, with every fault at once."""
@@ -211,6 +215,14 @@ class Graph:
         for arc in catalog.arcs:
             for name in (*arc.starts, *([arc.end] if arc.end else [])):
                 unknown(f"arc {arc.name}", "node", name)
+        seen: dict[tuple[str, int], str] = {}
+        for demux in catalog.demuxes:
+            owner = f"{demux.module or demux.node}: {demux.node} to {demux.target}"
+            unknown(owner, "node", demux.node)
+            unknown(owner, "node", demux.target)
+            other = seen.setdefault((demux.node, demux.key), demux.target)
+            if other != demux.target:
+                faults.append(f"{owner}: {demux.key:#x} goes to {other} already")
         arcs = {arc.name for arc in catalog.arcs}
         for feature in catalog.features:
             owner = f"feature {feature.node}"

@@ -142,7 +142,22 @@ class LiveSpec:
     module: str = ""
 
 
-Declaration = NodeSpec | ArcSpec | FeatureSpec | ColumnSpec | TableSpec | CommandSpec | LiveSpec
+@dataclass(frozen=True)
+class DemuxSpec:
+    """Where a node that tells packets apart by a number sends one of them.
+
+    node    the node that looks: ethernet-input, snap-input, ip4-local ...
+    key     what it looks for: an ethertype, an IP protocol, a port
+    target  the node that takes such packets
+    """
+
+    node: str
+    key: int
+    target: str
+    module: str = ""
+
+
+Declaration = NodeSpec | ArcSpec | FeatureSpec | ColumnSpec | TableSpec | CommandSpec | LiveSpec | DemuxSpec
 
 
 def error(name: str, text: str, severity: Severity = Severity.ERROR) -> ErrorSpec:
@@ -212,6 +227,11 @@ def live(kind: str) -> Callable[[Callable[[Any], Any]], LiveSpec]:
     return declare
 
 
+def demux(node: str, key: int, target: str) -> DemuxSpec:
+    """Let a node send the packets that carry `key` (ethertype, IP protocol ...) to the node `target`."""
+    return DemuxSpec(node, key, target)
+
+
 @dataclass
 class Catalog:
     """The declarations found in the packages, by kind, in order of discovery."""
@@ -223,6 +243,7 @@ class Catalog:
     tables: list[TableSpec] = field(default_factory=list)
     commands: list[CommandSpec] = field(default_factory=list)
     lives: list[LiveSpec] = field(default_factory=list)
+    demuxes: list[DemuxSpec] = field(default_factory=list)
     _seen: set[int] = field(default_factory=set, repr=False)
 
     def add(self, declaration: Declaration) -> None:
@@ -245,6 +266,8 @@ class Catalog:
                 self.commands.append(declaration)
             case LiveSpec():
                 self.lives.append(declaration)
+            case DemuxSpec():
+                self.demuxes.append(declaration)
 
     def extend(self, module: ModuleType) -> None:
         """Collect the declarations written in one module (not those it imports), lists of them too."""

@@ -19,6 +19,7 @@ from vppsh.engine.context import Context, Nexts
 from vppsh.engine.counters import CombinedCounter, SimpleCounter
 from vppsh.engine.frame import Frame
 from vppsh.engine.interface_output import OUTPUT_ERRORS, format_output_trace, output_node_of
+from vppsh.grammar.ordering import sort_as_vpp
 from vppsh.registry import NodeSpec
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ class Change(enum.Enum):
     LINK = "link state"
     MTU = "mtu"
     MAC = "mac address"
+    NAME = "name"
 
 
 Listener = Callable[[Change, "Interface"], None]
@@ -48,16 +50,20 @@ NodeFunction = Callable[[Context, Frame], Nexts]
 class DeviceClass:
     """A kind of hardware: how it is named in listings, and what its tx node does.
 
-    make_tx        `(engine, interface) -> (ctx, frame) -> nexts`: the tx node of one interface, frees or sends packets
-    tx_trace       `(view, record) -> str` of the tx node
-    format_device  what `show hardware-interfaces` says of one, below its address
+    make_tx             `(engine, interface) -> (ctx, frame) -> nexts`: the tx node of one interface, frees or sends packets
+    tx_nexts            nexts of the tx node besides error-drop
+    tx_trace            `(view, record) -> str` of the tx node
+    format_device       what `show hardware-interfaces` says of one, below its address
+    link_follows_admin  there is no carrier to wait for: the link is up while the interface is
     """
 
     name: str
     make_tx: Callable[[Engine, Interface], NodeFunction]
+    tx_nexts: tuple[str, ...] = ()
     tx_trace: Callable[[Any, Any], str] | None = None
     tx_errors: tuple[Any, ...] = ()
     format_device: Callable[[Interface], str] | None = None
+    link_follows_admin: bool = True
 
 
 @dataclass(frozen=True)
@@ -75,21 +81,31 @@ def _drop_all(engine: Engine, interface: Interface) -> NodeFunction:
     return lambda ctx, frame: 0
 
 
-LOCAL_DEVICE = DeviceClass("local", _drop_all)
+LOCAL_DEVICE = DeviceClass("local", _drop_all, link_follows_admin=False)
 ETHERNET = HardwareClass("Ethernet", ethernet=True, header_bytes=14)
 LOCAL = HardwareClass("local")
 
 
 @dataclass
 class Hardware:
-    """What only a hardware interface has."""
+    """What only a hardware interface has.
+
+    device_name   the name that the device gave, which a later one does not change
+    max_frame     longest packet, in bytes behind the Ethernet header
+    l2_count      how many of its software interfaces are bridged or cross-connected
+    l3_count      how many times IPv4, IPv6 or MPLS is enabled on them
+    """
 
     hw_if_index: int
     device_class: DeviceClass
     hardware_class: HardwareClass
+    device_name: str
     mac: bytes = bytes(6)
     link_up: bool = False
     max_frame: int = 9000
+    l2_count: int = 0
+    l3_count: int = 0
+    secondary_macs: list[bytes] = field(default_factory=list)
     output: Node = field(init=False, repr=False)
     tx: Node = field(init=False, repr=False)
     device: Any = None
@@ -119,22 +135,43 @@ class SubConfig:
 class Interface:
     """One software interface.
 
-    mtu  layer 3, IPv4, IPv6, MPLS; 0 is "as layer 3"
+    own_name     of hardware; a sub-interface is called after the one that it hangs on
+    punt         all packets that come in are to be punted
+    mtu          layer 3, IPv4, IPv6, MPLS; 0 is "as layer 3"
+    unnumbered   the interface whose addresses it uses
     """
 
     sw_if_index: int
-    name: str
+    own_name: str
     hardware: Hardware
     super: Interface | None = None
     sub: SubConfig | None = None
     admin_up: bool = False
+    punt: bool = False
     mtu: list[int] = field(default_factory=lambda: [0, 0, 0, 0])
     tag: str = ""
+    unnumbered: Interface | None = None
     subs: dict[int, Interface] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        if self.super is None or self.sub is None:
+            return self.own_name
+        return f"{self.super.own_name}.{self.sub.sub_id}"
+
+    @property
+    def state(self) -> str:
+        """`up`, `down`, `down/punt`."""
+        return ("up" if self.admin_up else "down") + ("/punt" if self.punt else "")
 
     @property
     def is_hardware(self) -> bool:
         return self.super is None
+
+    @property
+    def supports_addresses(self) -> bool:
+        """Whether IP addresses make sense here: not on local0, nor on a sub-interface that is not an exact match."""
+        return self.sw_if_index != LOCAL0 and (self.sub is None or self.sub.exact)
 
     @property
     def mac(self) -> bytes:
@@ -156,7 +193,7 @@ class Interfaces:
         self._free: list[int] = []
         self._free_hw: list[int] = []
         self._n_hw = 0
-        self._spare: list[tuple[Node, Node]] = []
+        self._spare: list[tuple[DeviceClass, Node, Node]] = []
         self.output_arc = engine.arcs["interface-output"]
         self._listeners: list[Listener] = []
         self.up: NDArray[np.bool_] = np.zeros(64, bool)
@@ -185,7 +222,25 @@ class Interfaces:
 
     def find(self, name: str) -> Interface | None:
         """The interface of that name, if there is one."""
+        interface = self._by_name.get(name)
+        if interface is None:
+            parent, dot, sub_id = name.rpartition(".")
+            if dot and sub_id.isdecimal() and parent in self._by_name:
+                return self._by_name[parent].subs.get(int(sub_id))
+        return interface
+
+    def find_hardware(self, name: str) -> Interface | None:
+        """The hardware interface of that name, if there is one."""
         return self._by_name.get(name)
+
+    def find_hw_index(self, hw_if_index: int) -> Interface | None:
+        """The hardware interface of that hw_if_index, if there is one."""
+        return next((interface for interface in self if interface.is_hardware and interface.hardware.hw_if_index == hw_if_index), None)
+
+    @property
+    def by_name(self) -> list[Interface]:
+        """All interfaces as VPP lists them: sorted by the name of the hardware, sub-interfaces behind it."""
+        return sort_as_vpp(list(self), lambda interface: (interface.super or interface).own_name)
 
     def subscribe(self, listener: Listener) -> None:
         """Call `listener` on every change from now on, and with ADDED for every interface there is."""
@@ -200,7 +255,7 @@ class Interfaces:
         """A new hardware interface with its output and tx nodes."""
         hw_if_index = self._free_hw.pop() if self._free_hw else self._n_hw
         self._n_hw = max(self._n_hw, hw_if_index + 1)
-        hardware = Hardware(hw_if_index, device_class, hardware_class, mac, link_up, mtu, device=device)
+        hardware = Hardware(hw_if_index, device_class, hardware_class, name, mac, link_up, mtu, device=device)
         interface = Interface(self._new_index(), name, hardware, mtu=[mtu, 0, 0, 0])
         self._nodes(interface)
         self._install(interface)
@@ -208,7 +263,7 @@ class Interfaces:
 
     def add_sub(self, parent: Interface, config: SubConfig) -> Interface:
         """A new sub-interface `PARENT.ID`."""
-        interface = Interface(self._new_index(), f"{parent.name}.{config.sub_id}", parent.hardware, parent, config)
+        interface = Interface(self._new_index(), "", parent.hardware, parent, config)
         parent.subs[config.sub_id] = interface
         self._install(interface)
         return interface
@@ -217,35 +272,39 @@ class Interfaces:
         """Take an interface away, its sub-interfaces first."""
         for sub in list(interface.subs.values()):
             self.delete(sub)
-        self.set_admin(interface, False)
+        self.set_state(interface, False)
         self._tell(Change.DELETED, interface)
         self._engine.arcs.clear(interface.sw_if_index)
         del self._by_index[interface.sw_if_index]
-        if self._by_name.get(interface.name) is interface:
-            del self._by_name[interface.name]
         self._free.append(interface.sw_if_index)
         if interface.super is not None and interface.sub is not None:
             del interface.super.subs[interface.sub.sub_id]
-        elif interface.is_hardware:
-            hardware = interface.hardware
-            self._free_hw.append(hardware.hw_if_index)
-            self._engine.graph.rename(hardware.tx, f"interface-{hardware.hw_if_index}-tx-deleted")
-            self._engine.graph.rename(hardware.output, f"interface-{hardware.hw_if_index}-output-deleted")
-            self._spare.append((hardware.tx, hardware.output))
+        else:
+            self._by_name.pop(interface.own_name, None)
+            self._release_nodes(interface.hardware)
 
     def rename(self, interface: Interface, name: str) -> None:
-        """Give an interface another name (its nodes too, when it is hardware)."""
-        if self._by_name.get(interface.name) is interface:
-            del self._by_name[interface.name]
-        interface.name = name
-        self._by_name[name] = interface
+        """Give a hardware interface another name, and its nodes with it.
 
-    def set_admin(self, interface: Interface, up: bool) -> None:
-        """Set the admin state; the state of the device follows that of hardware."""
-        if interface.admin_up != up:
-            interface.admin_up = up
-            self.up[interface.sw_if_index] = up
-            self._tell(Change.ADMIN, interface)
+        As in VPP a name may be given twice: commands then find the interface that got it last.
+        """
+        self._by_name.pop(interface.own_name, None)
+        interface.own_name = name
+        self._by_name[name] = interface
+        self._engine.graph.rename(interface.hardware.tx, f"{name}-tx")
+        self._engine.graph.rename(interface.hardware.output, f"{name}-output")
+        self._tell(Change.NAME, interface)
+
+    def set_state(self, interface: Interface, up: bool, punt: bool = False) -> None:
+        """Set the admin state; the link of hardware goes down with it, and mostly comes up with it."""
+        interface.punt = punt
+        if interface.admin_up == up:
+            return
+        interface.admin_up = up
+        self.up[interface.sw_if_index] = up
+        self._tell(Change.ADMIN, interface)
+        if interface.is_hardware and (not up or interface.hardware.device_class.link_follows_admin):
+            self.set_link(interface, up)
 
     def set_link(self, interface: Interface, up: bool) -> None:
         """The device says that its link came or went."""
@@ -283,7 +342,8 @@ class Interfaces:
 
     def _install(self, interface: Interface) -> None:
         self._by_index[interface.sw_if_index] = interface
-        self._by_name[interface.name] = interface
+        if interface.is_hardware:
+            self._by_name[interface.own_name] = interface
         self._tell(Change.ADDED, interface)
 
     def _tell(self, change: Change, interface: Interface) -> None:
@@ -291,19 +351,21 @@ class Interfaces:
             listener(change, interface)
 
     def _nodes(self, interface: Interface) -> None:
-        """Give a hardware interface its nodes; those of a deleted one serve again, last in first out."""
+        """Give a hardware interface its nodes: the oldest that a deleted one of the same device class left, or new ones."""
         hardware, graph = interface.hardware, self._engine.graph
         device = hardware.device_class
         tx = NodeSpec(
-            f"{interface.name}-tx", device.make_tx(self._engine, interface), nexts=("error-drop",), errors=device.tx_errors,
-            trace=device.tx_trace,
+            f"{interface.name}-tx", device.make_tx(self._engine, interface), nexts=("error-drop", *device.tx_nexts),
+            errors=device.tx_errors, trace=device.tx_trace,
         )  # fmt: skip
         output = NodeSpec(
             f"{interface.name}-output", output_node_of(interface, self), nexts=("error-drop", tx.name), errors=OUTPUT_ERRORS,
             trace=format_output_trace,
         )  # fmt: skip
-        if self._spare:
-            hardware.tx, hardware.output = self._spare.pop()
+        spare = next((nodes for nodes in self._spare if nodes[0] is device), None)
+        if spare is not None:
+            self._spare.remove(spare)
+            _, hardware.tx, hardware.output = spare
             graph.reuse(hardware.tx, tx)
             graph.reuse(hardware.output, output)
         else:
@@ -311,3 +373,10 @@ class Interfaces:
             hardware.output = graph.add_node(output)
         graph.next_by_name("interface-output", output.name)
         graph.next_by_name("interface-output-arc-end", tx.name)
+
+    def _release_nodes(self, hardware: Hardware) -> None:
+        index = hardware.hw_if_index
+        self._free_hw.append(index)
+        self._engine.graph.rename(hardware.output, f"interface-{index}-output-deleted")
+        self._engine.graph.rename(hardware.tx, f"interface-{index}-tx-deleted")
+        self._spare.append((hardware.device_class, hardware.tx, hardware.output))

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from vppsh.engine.wire import ethertype, ip_protocol
+from vppsh.engine.wire.checksum import BASE, Sums, checksum
 from vppsh.engine.wire.layers import Carrier, Layer, format_next
 from vppsh.engine.wire.text import format_ip4_address, new_line, padded
 
@@ -38,6 +40,26 @@ def is_fragment(flags_and_offset: Word) -> Word:
     return flags_and_offset & (FRAGMENT_OFFSET_MASK | FLAG_MORE_FRAGMENTS)
 
 
+def pseudo_header(header: bytes, protocol: int, length: int) -> bytes:
+    """What the checksum of `length` bytes of TCP or UDP covers besides them (RFC 793), for one packet."""
+    return header[12:20] + bytes((0, protocol)) + length.to_bytes(2, "big")
+
+
+def pseudo_header_sums(headers: NDArray[np.void], lengths: NDArray[np.integer]) -> Sums:
+    """The same for many packets, as sums to add to those of their bytes."""
+    sums = headers["src"].view("<u4").astype(np.float64)
+    sums += headers["dst"].view("<u4")
+    sums += headers["protocol"].astype(np.float64) * 256
+    sums += lengths.astype(">u2").view("<u2")
+    return sums
+
+
+def decrement_ttl(checksums: NDArray[np.uint16]) -> NDArray[np.uint16]:
+    """The checksum fields (big-endian) once the TTL of their packets is one less, as VPP works them out."""
+    fields = checksums.view("<u2")
+    return ((fields + np.uint16(1)) + (fields >= BASE - 1)).astype("<u2", copy=False).view(">u2")
+
+
 def format_ip4_header(data: bytes, indent: int = 0) -> str:
     """Protocol and addresses, then fields and fragmentation on lines of their own, then the next header."""
     if len(data) < HEADER.itemsize:
@@ -64,19 +86,11 @@ def format_ip4_header(data: bytes, indent: int = 0) -> str:
 
 def _checksum_text(data: bytes) -> str:
     """The checksum, and the right one when it is wrong; options that were not captured count as zeros."""
-    checksum = int.from_bytes(data[10:12], "big")
     header = padded(data, max(HEADER.itemsize, header_bytes(data[0])))
-    rest = sum(int.from_bytes(header[at : at + 2], "big") for at in range(0, len(header), 2) if at != CHECKSUM_OFFSET)
-    text = f"checksum 0x{checksum:04x}"
-    if _fold(rest + checksum) != 0xFFFF:
-        text += f" (should be 0x{_fold(rest) ^ 0xFFFF:04x})"
+    text = f"checksum 0x{int.from_bytes(header[CHECKSUM_OFFSET:12], 'big'):04x}"
+    if checksum(header):
+        text += f" (should be 0x{checksum(header[:CHECKSUM_OFFSET] + header[12:]):04x})"
     return text
-
-
-def _fold(total: int) -> int:
-    while total > 0xFFFF:
-        total = (total & 0xFFFF) + (total >> 16)
-    return total
 
 
 LAYERS = (Layer(Carrier.ETHERTYPE, ethertype.IP4, format_ip4_header),)

@@ -8,8 +8,10 @@ from __future__ import annotations
 from typing import TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from vppsh.engine.wire import ethertype, ip_protocol
+from vppsh.engine.wire.checksum import Sums, word_sums
 from vppsh.engine.wire.layers import Carrier, Layer, format_next
 from vppsh.engine.wire.text import format_ip6_address, new_line
 
@@ -38,6 +40,19 @@ def traffic_class(first_word: Word) -> Word:
 def flow_label(first_word: Word) -> Word:
     """The flow label, from the header's first 32 bits."""
     return first_word & 0xFFFFF
+
+
+def pseudo_header(header: bytes, protocol: int, length: int) -> bytes:
+    """What the checksum of `length` bytes of an upper-layer packet covers besides them (RFC 8200, 8.1), for one packet."""
+    return header[8:40] + length.to_bytes(4, "big") + protocol.to_bytes(4, "big")
+
+
+def pseudo_header_sums(headers: NDArray[np.void], protocols: NDArray[np.integer], lengths: NDArray[np.integer]) -> Sums:
+    """The same for many packets, as sums to add to those of their bytes."""
+    sums = word_sums(headers["src"].view(np.uint8)) + word_sums(headers["dst"].view(np.uint8))
+    sums += protocols.astype(np.float64) * 256
+    sums += lengths.astype(">u4").view("<u4")
+    return sums
 
 
 def format_ip6_header(data: bytes, indent: int = 0) -> str:

@@ -5,7 +5,7 @@
 
 One declaration reads the line, completes it, writes its syntax and colours it. The words:
 
-    keyword flag choice on_off                  literals
+    keyword flag choice on_off level            literals
     signed unsigned hexadecimal floating        numbers
     string rest_of_line hex_string pattern      text
     ip4 ip6 ip_address ip4_prefix ip6_prefix ip_prefix mac
@@ -37,6 +37,7 @@ from vppsh.grammar.values import (
     ip_address,
     ip_prefix,
     keyword,
+    level,
     live,
     mac,
     node_name,
@@ -52,6 +53,6 @@ from vppsh.grammar.values import (
 __all__ = [
     "UNKNOWN_INPUT", "Args", "Argument", "Candidate", "Context", "Follow", "IpAddress", "IpPrefix", "Reader", "Resolver", "Value",
     "block", "choice", "flag", "floating", "hex_string", "hexadecimal", "interface", "ip4", "ip4_prefix", "ip6", "ip6_prefix",
-    "ip_address", "ip_prefix", "keyed", "keyword", "line_input", "live", "mac", "node_name", "on_off", "one_of", "optional", "options",
-    "pattern", "raw", "read_with", "rest_of_line", "sequence", "signed", "string", "unsigned",
+    "ip_address", "ip_prefix", "keyed", "keyword", "level", "line_input", "live", "mac", "node_name", "on_off", "one_of", "optional",
+    "options", "pattern", "raw", "read_with", "rest_of_line", "sequence", "signed", "string", "unsigned",
 ]

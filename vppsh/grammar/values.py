@@ -52,6 +52,23 @@ class Keyword(Argument):
         return {self.name: self.default} if self.name else {}
 
 
+class Level(Keyword):
+    """`verbose %=`: a literal and, perhaps, a number; alone it counts as `value`."""
+
+    def parse(self, reader: Reader, context: Context, values: dict[str, Any]) -> bool:
+        """Read the literal and the number."""
+        if not super().parse(reader, context, values):
+            return False
+        number = reader.unsigned()
+        if number is not None:
+            values[self.name] = number
+        return True
+
+    def describe(self) -> str:
+        """The literal with its number."""
+        return f"{self.literal} [<number>]"
+
+
 class Choice(Value):
     """One of several literals, tried in order; the value is what the literal stands for."""
 
@@ -197,6 +214,11 @@ def keyword(literal: str, name: str = "", value: Any = True, default: Any = Fals
 def flag(literal: str, name: str = "", *, value: Any = True, default: Any = False, help: str = "") -> Keyword:
     """A literal whose presence is a value, named like the literal unless told otherwise."""
     return Keyword(literal, name or literal.replace("-", "_").replace(" ", "_"), value, default, help)
+
+
+def level(literal: str, name: str = "", *, value: int = 1, default: int = 0) -> Level:
+    """A literal with an optional number (`%=`): `verbose`, `verbose 2`."""
+    return Level(literal, name or literal.replace("-", "_"), value, default)
 
 
 def choice(name: str, choices: Mapping[str, Any], default: Any = None) -> Choice:

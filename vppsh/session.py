@@ -1,0 +1,186 @@
+"""A session: lines are typed into it, and it answers.
+
+A session has its macros, its terminal settings and its history; several can share an engine. What a
+line is is settled here: a `%` command of the shell, or a line of VPP's with, perhaps, a pipe after it.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from vppsh.commands.context import CommandContext, StructuredText
+from vppsh.errors import CommandError, UsageError, VppshError
+from vppsh.grammar.macros import Macros
+from vppsh.grammar.reader import Reader
+from vppsh.grammar.tree import CommandTree
+from vppsh.pipes import Pipeline, split_pipes
+
+if TYPE_CHECKING:
+    from vppsh.engine.engine import Engine
+
+MAX_NESTING = 32
+MAX_LINE = 1 << 20
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a line was answered.
+
+    text    the answer, an error's text at its end; ends in a newline unless it is empty
+    failed  a command refused the line
+    data    the structured forms of the answers that have one
+    aside   what `exec` printed: VPP writes that to its own standard output, not to the session
+    """
+
+    text: str
+    failed: bool = False
+    data: tuple[Any, ...] = ()
+    aside: str = ""
+
+
+@dataclass
+class Terminal:
+    """What VPP keeps of a session's terminal."""
+
+    name: str = "unix-cli-local:1"
+    node: str = "unix-cli-process-0"
+    interactive: bool = False
+    line_mode: bool = True
+    width: int = 80
+    height: int = 24
+    ansi: bool = False
+    history: bool = False
+    history_limit: int = 50
+    pager: bool = False
+    pager_limit: int = 100000
+    crlf: bool = True
+    is_socket: bool = False
+    process_index: int = 0
+    descriptor: int = 0
+
+
+@dataclass
+class Session:
+    """One place where lines are typed."""
+
+    engine: Engine
+    terminal: Terminal = field(default_factory=Terminal)
+    tree: CommandTree = field(default=None)  # type: ignore[assignment]  # filled in below from the engine's catalog
+
+    def __post_init__(self) -> None:
+        """Build what depends on the engine."""
+        commands = self.engine.catalog.commands
+        if self.tree is None:
+            self.tree = CommandTree(spec for spec in commands if not spec.path.startswith("%"))
+        self.shell = CommandTree((spec for spec in commands if spec.path.startswith("%")), vpp_commands="")
+        self.context = CommandContext(self.engine, self)
+        self.macros = Macros()
+        self.history: deque[str] = deque()
+        self.lines_typed = 0
+        self.accepted: list[str] = []
+        self.closed = False
+        self._aside: list[str] = []
+        self._nesting = 0
+
+    def execute(self, line: str) -> Answer:
+        """Execute one typed line; errors are part of the answer."""
+        self._aside = []
+        line = line.strip("\r\n")
+        if line.strip():
+            self.lines_typed += 1
+            self.history.append(line)
+            self.trim_history()
+        answer = self._answer(line)
+        return replace(answer, aside="".join(self._aside)) if self._aside else answer
+
+    def execute_nested(self, line: str) -> Answer:
+        """Execute a line on behalf of one that is being executed."""
+        with self._nested():
+            return self._answer(line)
+
+    def trim_history(self) -> None:
+        """Forget what the terminal's settings do not keep."""
+        keep = self.terminal.history_limit if self.terminal.history else 0
+        while len(self.history) > keep:
+            self.history.popleft()
+
+    @contextmanager
+    def _nested(self) -> Iterator[None]:
+        if self._nesting >= MAX_NESTING:
+            raise CommandError(f"lines nest more than {MAX_NESTING} deep")
+        self._nesting += 1
+        try:
+            yield
+        finally:
+            self._nesting -= 1
+
+    def _answer(self, line: str) -> Answer:
+        out: list[str] = []
+        try:
+            failed = not self._execute(line, out)
+        except VppshError as error:
+            failed = True
+            out.append(f"{error}\n")
+        except RecursionError:
+            failed = True
+            out.append("the line nests too deeply\n")
+        if not failed and line.strip() and line.lstrip()[0] != "%":
+            self.accepted.append(line)
+        data = tuple(text.data for text in out if isinstance(text, StructuredText))
+        return Answer("".join(out), failed, data)
+
+    def _execute(self, line: str, out: list[str]) -> bool:
+        if len(line) > MAX_LINE:
+            raise CommandError(f"the line has {len(line)} characters, more than {MAX_LINE}")
+        if line.lstrip()[:1] == "%":
+            return self._shell_command(line.lstrip(), out)
+        pipeline = split_pipes(line) if "|" in line or ">" in line else Pipeline(line)
+        if not pipeline.stages:
+            return self._dispatch(Reader(self._expand(line)), out)
+        answers: list[str] = []
+        succeeded = self._dispatch(Reader(self._expand(pipeline.line)), answers)
+        error = [] if succeeded else [answers.pop()]
+        out.append(pipeline.apply(answers))
+        out += error
+        return succeeded
+
+    def _expand(self, line: str) -> str:
+        try:
+            return self.macros.expand(line + "\n")
+        except ValueError as error:
+            raise CommandError(str(error)) from error
+
+    def _dispatch(self, reader: Reader, out: list[str]) -> bool:
+        """Run the commands of a line; when one fails, the last of `out` is the error."""
+        if reader.finished():
+            return True
+        try:
+            self.tree.run_line(reader, self.context, out)
+        except CommandError as error:
+            out.append(f"{error}\n")
+            return False
+        return True
+
+    def _shell_command(self, line: str, out: list[str]) -> bool:
+        reader = Reader(line + "\n", 1)
+        node = self.shell.step(reader, self.shell.root)
+        if node is None:
+            raise UsageError(f"{line.split(maxsplit=1)[0]}: the shell has no such command; %help lists those it has")
+        try:
+            self.shell.call(node, reader, self.context, out)
+        except CommandError as error:
+            out.append(f"%{error}\n")
+            return False
+        if not reader.finished():
+            raise UsageError(f"%{node.path}: unexpected `{reader.quote()}'")
+        return True
+
+    def execute_aside(self, line: str) -> str | None:
+        """Execute a line of an `exec` file: its answers go aside. None, or the quoted rest of a line that failed."""
+        with self._nested():
+            reader = Reader(self._expand(line)[:-1] if len(line) > 1 else line)
+            return None if self._dispatch(reader, self._aside) else reader.quote()

@@ -1,0 +1,190 @@
+"""Data-path objects: what a packet meets after a lookup, named by type and index.
+
+VPP counterpart: vnet/dpo/dpo.h. Each type has one graph node per protocol; a load-balance's buckets
+hold (type, index), nodes turn the type into their next and leave the index in the buffer.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from .types import Protocol
+
+
+class DpoType(enum.IntEnum):
+    """VPP's built-in types; further ones are given out by `Dpos.new_type`."""
+
+    INVALID = 0
+    DROP = 1
+    IP_NULL = 2
+    PUNT = 3
+    LOAD_BALANCE = 4
+    REPLICATE = 5
+    ADJACENCY = 6
+    ADJACENCY_INCOMPLETE = 7
+    ADJACENCY_MIDCHAIN = 8
+    ADJACENCY_GLEAN = 9
+    ADJACENCY_MCAST = 10
+    ADJACENCY_MCAST_MIDCHAIN = 11
+    RECEIVE = 12
+    LOOKUP = 13
+    CLASSIFY = 14
+    MPLS_LABEL = 15
+    MPLS_DISPOSITION_PIPE = 16
+    MPLS_DISPOSITION_UNIFORM = 17
+    MFIB_ENTRY = 18
+    INTERFACE_RX = 19
+    INTERFACE_TX = 20
+    DVR = 21
+    L3_PROXY = 22
+    IP6_LINK_LOCAL = 23
+
+
+TYPE_NAMES = {
+    DpoType.INVALID: "dpo-invalid",
+    DpoType.DROP: "dpo-drop",
+    DpoType.IP_NULL: "dpo-ip-null",
+    DpoType.PUNT: "dpo-punt",
+    DpoType.LOAD_BALANCE: "dpo-load-balance",
+    DpoType.REPLICATE: "dpo-replicate",
+    DpoType.ADJACENCY: "dpo-adjacency",
+    DpoType.ADJACENCY_INCOMPLETE: "dpo-adjacency-incomplete",
+    DpoType.ADJACENCY_MIDCHAIN: "dpo-adjacency-midcahin",
+    DpoType.ADJACENCY_GLEAN: "dpo-glean",
+    DpoType.ADJACENCY_MCAST: "dpo-adj-mcast",
+    DpoType.ADJACENCY_MCAST_MIDCHAIN: "dpo-adj-mcast-midchain",
+    DpoType.RECEIVE: "dpo-receive",
+    DpoType.LOOKUP: "dpo-lookup",
+    DpoType.CLASSIFY: "dpo-classify",
+    DpoType.MPLS_LABEL: "mpls-label",
+    DpoType.MPLS_DISPOSITION_PIPE: "dpo-mpls-diposition-pipe",
+    DpoType.MPLS_DISPOSITION_UNIFORM: "dpo-mpls-diposition-uniform",
+    DpoType.MFIB_ENTRY: "dpo-mfib-entry",
+    DpoType.INTERFACE_RX: "dpo-interface-rx",
+    DpoType.INTERFACE_TX: "dpo-interface-tx",
+    DpoType.DVR: "dpo-dvr",
+    DpoType.L3_PROXY: "dpo-l3-proxy",
+    DpoType.IP6_LINK_LOCAL: "ip6-link-local",
+}
+NODES: dict[DpoType, dict[Protocol, str]] = {
+    DpoType.DROP: {Protocol.IP4: "ip4-drop", Protocol.IP6: "ip6-drop", Protocol.MPLS: "mpls-drop"},
+    DpoType.IP_NULL: {Protocol.IP4: "ip4-null", Protocol.IP6: "ip6-null"},
+    DpoType.PUNT: {Protocol.IP4: "ip4-punt", Protocol.IP6: "ip6-punt", Protocol.MPLS: "mpls-punt"},
+    DpoType.LOAD_BALANCE: {
+        Protocol.IP4: "ip4-load-balance", Protocol.IP6: "ip6-load-balance", Protocol.MPLS: "mpls-load-balance"},
+    DpoType.REPLICATE: {Protocol.IP4: "ip4-replicate", Protocol.IP6: "ip6-replicate", Protocol.MPLS: "mpls-replicate"},
+    DpoType.ADJACENCY: {Protocol.IP4: "ip4-rewrite", Protocol.IP6: "ip6-rewrite", Protocol.MPLS: "mpls-output",
+                        Protocol.ETHERNET: "adj-l2-rewrite"},
+    DpoType.ADJACENCY_INCOMPLETE: {
+        Protocol.IP4: "ip4-arp", Protocol.IP6: "ip6-discover-neighbor", Protocol.MPLS: "mpls-adj-incomplete"},
+    DpoType.ADJACENCY_MIDCHAIN: {Protocol.IP4: "ip4-midchain", Protocol.IP6: "ip6-midchain",
+                                 Protocol.MPLS: "mpls-midchain", Protocol.ETHERNET: "adj-l2-midchain"},
+    DpoType.ADJACENCY_GLEAN: {Protocol.IP4: "ip4-glean", Protocol.IP6: "ip6-glean"},
+    DpoType.ADJACENCY_MCAST: {Protocol.IP4: "ip4-rewrite-mcast", Protocol.IP6: "ip6-rewrite-mcast"},
+    DpoType.ADJACENCY_MCAST_MIDCHAIN: {Protocol.IP4: "ip4-mcast-midchain", Protocol.IP6: "ip6-mcast-midchain"},
+    DpoType.RECEIVE: {Protocol.IP4: "ip4-receive", Protocol.IP6: "ip6-receive"},
+    DpoType.LOOKUP: {Protocol.IP4: "lookup-ip4-dst", Protocol.IP6: "lookup-ip6-dst", Protocol.MPLS: "lookup-mpls-dst"},
+    DpoType.CLASSIFY: {Protocol.IP4: "ip4-classify", Protocol.IP6: "ip6-classify"},
+    DpoType.MPLS_LABEL: {Protocol.IP4: "ip4-mpls-label-imposition", Protocol.IP6: "ip6-mpls-label-imposition",
+                         Protocol.MPLS: "mpls-label-imposition"},
+    DpoType.INTERFACE_RX: {Protocol.IP4: "interface-rx-dpo-ip4", Protocol.IP6: "interface-rx-dpo-ip6",
+                           Protocol.ETHERNET: "interface-rx-dpo-l2"},
+    DpoType.DVR: {Protocol.IP4: "ip4-dvr-dpo", Protocol.IP6: "ip6-dvr-dpo"},
+    DpoType.L3_PROXY: {Protocol.IP4: "ip4-l3-proxy", Protocol.IP6: "ip6-l3-proxy"},
+    DpoType.IP6_LINK_LOCAL: {Protocol.IP6: "ip6-link-local"},
+}
+FIRST_SLOTS: dict[Protocol, dict[str, int]] = {
+    Protocol.IP4: {"ip4-drop": 0, "ip4-punt": 1, "ip4-arp": 3, "ip4-glean": 4, "ip4-rewrite": 5, "ip4-receive": 12},
+    Protocol.IP6: {"ip6-drop": 0, "ip6-punt": 1, "ip6-discover-neighbor": 3, "ip6-glean": 4, "ip6-rewrite": 5,
+                   "ip6-link-local": 14, "ip6-receive": 19},
+}
+"""Slots of a load-balance's nodes that are taken when VPP is up; further ones count on from the highest."""
+
+ADJACENCY_TYPES = frozenset((
+    DpoType.ADJACENCY, DpoType.ADJACENCY_INCOMPLETE, DpoType.ADJACENCY_MIDCHAIN, DpoType.ADJACENCY_GLEAN,
+    DpoType.ADJACENCY_MCAST, DpoType.ADJACENCY_MCAST_MIDCHAIN))
+
+
+class Dpo(NamedTuple):
+    """One data-path object: its type (a DpoType or a given-out number), protocol and index."""
+
+    type: int
+    protocol: int
+    index: int  # type: ignore[assignment]  # VPP's name; nobody searches in a Dpo as in a tuple
+
+    @property
+    def is_drop(self) -> bool:
+        """Whether it drops outright."""
+        return self.type == DpoType.DROP
+
+    @property
+    def is_adjacency(self) -> bool:
+        """Whether the index is one of an adjacency."""
+        return self.type in ADJACENCY_TYPES
+
+
+INVALID = Dpo(int(DpoType.INVALID), 0, 0)
+DROPS = tuple(Dpo(int(DpoType.DROP), int(protocol), int(protocol)) for protocol in Protocol)
+PUNTS = tuple(Dpo(int(DpoType.PUNT), int(protocol), int(protocol)) for protocol in Protocol)
+
+Formatter = Callable[[int, int], str]
+"""`(index, indent) -> text` of an object of one type."""
+
+
+class Dpos:
+    """The types this engine knows: their nodes, how they print, and which graph slot each node has."""
+
+    def __init__(self, engine: Any) -> None:
+        self._names: dict[int, str] = {int(kind): name for kind, name in TYPE_NAMES.items()}
+        self._nodes: dict[int, dict[Protocol, str]] = {int(kind): nodes for kind, nodes in NODES.items()}
+        self._formatters: dict[int, Formatter] = {
+            int(DpoType.DROP): lambda index, indent: f"dpo-drop {Protocol(index).text}",
+            int(DpoType.PUNT): lambda index, indent: "dpo-punt",
+        }
+        self._slots = {protocol: dict(slots) for protocol, slots in FIRST_SLOTS.items()}
+
+    def register(self, kind: int, formatter: Formatter) -> None:
+        """Say how objects of a type print."""
+        self._formatters[int(kind)] = formatter
+
+    def new_type(self, name: str, nodes: dict[Protocol, str], formatter: Formatter) -> int:
+        """Give out a type for a feature's own objects."""
+        kind = max(self._names) + 1
+        self._names[kind] = name
+        self._nodes[kind] = nodes
+        self._formatters[kind] = formatter
+        return kind
+
+    def type_name(self, kind: int) -> str:
+        """Name of a type as VPP prints it."""
+        return self._names[kind]
+
+    def node(self, kind: int, protocol: Protocol) -> str:
+        """The graph node that handles packets of a protocol for objects of a type."""
+        return self._nodes.get(kind, {}).get(protocol, f"{protocol.text}-drop")
+
+    def nodes(self, protocol: Protocol) -> dict[int, str]:
+        """Every type's node for a protocol, for a node that builds its table of nexts."""
+        return {kind: nodes[protocol] for kind, nodes in self._nodes.items() if protocol in nodes}
+
+    def slot(self, parent: Protocol, child: Dpo) -> int:
+        """The slot of the child's node in the parent protocol's nodes, given out on first use."""
+        slots = self._slots.setdefault(parent, {"mpls-drop": 0})
+        node = self.node(child.type, Protocol(child.protocol))
+        if node not in slots:
+            slots[node] = max(slots.values()) + 1
+        return slots[node]
+
+    def text(self, dpo: Dpo, indent: int) -> str:
+        """The object's own text."""
+        if dpo.type == DpoType.INVALID:
+            return "unset"
+        formatter = self._formatters.get(dpo.type)
+        return formatter(dpo.index, indent) if formatter else "unknown"
+
+    def format(self, dpo: Dpo, indent: int, parent: Protocol | None = None) -> str:
+        """The object with its slot, `[@5]: ipv4 via ...`; without a parent the slot is 0."""
+        slot = self.slot(parent, dpo) if parent is not None else 0
+        return f"[@{slot}]: {self.text(dpo, indent)}"

@@ -22,6 +22,7 @@ LEVELS = {
     "vppsh.errors": 0,
     "vppsh.grammar": 0,
     "vppsh.settings": 0,
+    "vppsh.terminal": 0,
     "vppsh.engine": 1,
     "vppsh.targets": 2,
     "vppsh.traces": 2,

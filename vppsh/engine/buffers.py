@@ -261,7 +261,7 @@ class BufferPool:
     def packet_length(self, rows: Rows) -> NDArray[np.int32]:
         """The whole length of each packet, chains included (vlib_buffer_length_in_chain)."""
         lengths: NDArray[np.int32] = self.current_length[rows]
-        chained = (self.flags[rows] & BufferFlag.NEXT_PRESENT) != 0
-        if chained.any():
-            lengths = lengths + np.where(chained, self.total_length_rest[rows], 0)
+        flags = self.flags[rows]
+        if np.bitwise_or.reduce(flags) & BufferFlag.NEXT_PRESENT:
+            lengths = lengths + np.where(flags & BufferFlag.NEXT_PRESENT, self.total_length_rest[rows], 0)
         return lengths

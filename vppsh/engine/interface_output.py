@@ -10,9 +10,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from vppsh.engine.buffers import BufferFlag
 from vppsh.engine.context import Context, Nexts
 from vppsh.engine.frame import Frame
 from vppsh.engine.wire.ethernet import format_ethernet_header_with_length
@@ -63,10 +60,7 @@ def output_node_of(interface: Interface, interfaces: Interfaces) -> Callable[[Co
         if not (interface.admin_up and hardware.link_up):
             buffers.error[rows] = ctx.error_base + INTERFACE_DOWN
             return DROP
-        lengths = buffers.current_length[rows]
-        flags = np.bitwise_or.reduce(buffers.flags[rows])
-        if flags & BufferFlag.NEXT_PRESENT:
-            lengths = buffers.packet_length(rows)
+        lengths = buffers.packet_length(rows)
         interfaces.tx.add(own, frame.n, int(lengths.sum()))
         arc = interfaces.output_arc
         featured = arc.used and arc.chain[own] >= 0

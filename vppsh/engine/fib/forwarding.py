@@ -21,6 +21,7 @@ from vppsh.engine.uniform import common
 if TYPE_CHECKING:
     from vppsh.engine.context import Context
     from vppsh.engine.engine import Engine
+    from vppsh.engine.fib.tables import FibTables
 
 FlowHash = Callable[["Context", Frame, NDArray[np.integer]], NDArray[np.uint32]]
 """`(ctx, frame, hash configuration of each packet) -> hash of each packet`."""
@@ -54,6 +55,18 @@ class DpoSlots:
             graph = self._engine.graph
             slot = table[kind] = graph.next_by_name(ctx.node.name, self._dpos.node(kind, Protocol(protocol)))
         return int(slot)
+
+
+def table_of(ctx: Context, frame: Frame, tables: FibTables) -> int | NDArray[np.int32]:
+    """The table of each packet: of its receive interface, unless tx_sw_if_index names another."""
+    buffers = ctx.buffers
+    chosen = buffers.tx_sw_if_index[frame.rows]
+    if frame.rx is not None and not np.count_nonzero(chosen != -1):
+        return int(tables.fib_index_of[frame.rx])
+    received = tables.fib_index_of[buffers.rx_sw_if_index[frame.rows]]
+    each = np.where(chosen != -1, chosen, received)
+    one = common(each)
+    return each if one is None else one
 
 
 def choose(

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
-
-from vppsh.engine.buffers import BufferPool
-from vppsh.engine.frame import Rows
 from vppsh.registry import arc, error, feature, info
 
 IP4_ERRORS = (
@@ -54,9 +50,3 @@ ENDS = (
 
 TTL_EXCEEDED = (11, 0)
 FRAGMENTATION_NEEDED = (3, 4)
-
-
-def set_icmp_error(buffers: BufferPool, rows: Rows, kind: tuple[int, int], data: int | np.ndarray = 0) -> None:
-    """Note for ip4-icmp-error which message to send: (type, code) and its second word (icmp4_error_set_vnet_buffer)."""
-    buffers.flow_hash[rows] = (buffers.flow_hash[rows] & np.uint32(0xFFFF0000)) | np.uint32(kind[0] | kind[1] << 8)
-    buffers.fib_index[rows] = data

@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 
 from vppsh.engine.context import Context, Nexts
 from vppsh.engine.frame import Frame
+from vppsh.engine.icmp_error import set_icmp_error
 from vppsh.engine.features.ip4.errors import (
     BAD_CHECKSUM, BAD_LENGTH, FRAGMENT_OFFSET_ONE, HDR_TOO_SHORT, IP4_ERRORS, NONE, OPTIONS, TIME_EXPIRED, TOO_SHORT,
-    TTL_EXCEEDED, VERSION, set_icmp_error,
+    TTL_EXCEEDED, VERSION,
 )  # fmt: skip
 from vppsh.engine.features.ip4.trace import format_input_trace, trace_input
 from vppsh.engine.wire import ip4

@@ -5,20 +5,14 @@ Counterpart of vnet/ip/ip4_forward.h. ip4-load-balance, the second step alone, s
 
 from __future__ import annotations
 
-import numpy as np
-from numpy.typing import NDArray
-
-from vppsh.engine.buffers import BufferFlag
 from vppsh.engine.context import Context, Nexts
 from vppsh.engine.features.ip4.flow_hash import flow_hash
 from vppsh.engine.features.ip4.input import WORD4
 from vppsh.engine.features.ip4.trace import format_lookup_trace, trace_forward
 from vppsh.engine.fib.fib import Fib
-from vppsh.engine.fib.forwarding import choose
-from vppsh.engine.fib.load_balance import LoadBalances
+from vppsh.engine.fib.forwarding import choose, table_of
 from vppsh.engine.fib.types import Protocol
 from vppsh.engine.frame import Frame
-from vppsh.engine.uniform import common
 from vppsh.registry import node
 
 NEXTS = (
@@ -27,32 +21,17 @@ NEXTS = (
 )  # fmt: skip
 
 
-def _table(fib: Fib, ctx: Context, frame: Frame) -> int | NDArray[np.int32]:
-    """The table of each packet: of its receive interface, unless tx_sw_if_index names another."""
-    buffers = ctx.buffers
-    chosen = buffers.tx_sw_if_index[frame.rows]
-    if frame.rx is not None and not np.count_nonzero(chosen != -1):
-        return int(fib.ip4.fib_index_of[frame.rx])
-    received = fib.ip4.fib_index_of[buffers.rx_sw_if_index[frame.rows]]
-    tables = np.where(chosen != -1, chosen, received)
-    one = common(tables)
-    return tables if one is None else one
-
-
 @node("ip4-lookup", nexts=NEXTS, trace=format_lookup_trace)
 def ip4_lookup(ctx: Context, frame: Frame) -> Nexts:
     """Find the load-balance of each destination, count there, choose a bucket."""
-    buffers, fib = ctx.buffers, ctx.get(Fib)
+    buffers, tables = ctx.buffers, ctx.get(Fib).ip4
     rows = frame.rows
-    tables = _table(fib, ctx, frame)
-    buffers.fib_index[rows] = tables
+    fib_index = table_of(ctx, frame, tables)
+    buffers.fib_index[rows] = fib_index
     buffers.flow_hash[rows] = 0
     destinations = buffers.load(frame, WORD4, 16).byteswap()
-    found = fib.ip4.mtrie.lookup(tables, destinations)
-    lengths = buffers.current_length[rows]
-    if np.bitwise_or.reduce(buffers.flags[rows]) & BufferFlag.NEXT_PRESENT:
-        lengths = buffers.packet_length(rows)
-    nexts = choose(ctx, frame, found, Protocol.IP4, lengths, flow_hash)
+    found = tables.mtrie.lookup(fib_index, destinations)
+    nexts = choose(ctx, frame, found, Protocol.IP4, buffers.packet_length(rows), flow_hash)
     if frame.traced:
         trace_forward(ctx, frame)
     return nexts
@@ -62,9 +41,8 @@ def ip4_lookup(ctx: Context, frame: Frame) -> Nexts:
 def ip4_load_balance(ctx: Context, frame: Frame) -> Nexts:
     """The packet comes with the index of a load-balance: choose a bucket of that."""
     buffers = ctx.buffers
-    rows = frame.rows
-    found = buffers.adj_index[rows].copy()
-    nexts = choose(ctx, frame, found, Protocol.IP4, buffers.packet_length(rows), flow_hash, via=True)
+    found = buffers.adj_index[frame.rows]
+    nexts = choose(ctx, frame, found, Protocol.IP4, buffers.packet_length(frame.rows), flow_hash, via=True)
     if frame.traced:
         trace_forward(ctx, frame)
     return nexts

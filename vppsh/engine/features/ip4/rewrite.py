@@ -12,11 +12,12 @@ from vppsh.engine.adjacency import Adjacencies
 from vppsh.engine.buffers import BufferFlag
 from vppsh.engine.context import Context, Nexts
 from vppsh.engine.features.ip4.errors import (
-    FRAGMENTATION_NEEDED, MTU_EXCEEDED, SAME_INTERFACE, TIME_EXPIRED, TTL_EXCEEDED, set_icmp_error,
+    FRAGMENTATION_NEEDED, MTU_EXCEEDED, SAME_INTERFACE, TIME_EXPIRED, TTL_EXCEEDED,
 )  # fmt: skip
 from vppsh.engine.features.ip4.input import WORD2, WORD4
 from vppsh.engine.features.ip4.trace import format_rewrite_trace, trace_forward
 from vppsh.engine.frame import Frame
+from vppsh.engine.icmp_error import set_icmp_error
 from vppsh.engine.rewrite import Each, One, Refused, adjacency_of, send
 from vppsh.registry import node
 

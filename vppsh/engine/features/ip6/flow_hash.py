@@ -1,0 +1,78 @@
+"""The flow hash of IPv6 packets (ip6_compute_flow_hash in vnet/ip/ip6_inlines.h)."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vppsh.engine.context import Context
+from vppsh.engine.features.ip4.flow_hash import GTPU_PORT
+from vppsh.engine.fib.flow_hash import FlowHashConfig, FlowHashSettings, Words, mixed64
+from vppsh.engine.frame import Frame
+from vppsh.engine.wire import ip_protocol
+
+HOP_BY_HOP, FRAGMENTATION = 0, 44
+PORTS = np.dtype([("src", "u2"), ("dst", "u2")])
+EXTENSION = np.dtype([("protocol", "u1"), ("length", "u1")])
+HEADER = np.dtype([
+    ("first", "u4"), ("length", "u2"), ("protocol", "u1"), ("hop_limit", "u1"), ("src", "u8", (2,)), ("dst", "u8", (2,)),
+    ("ports", PORTS), ("udp", "u4"), ("gtpu", "u4"), ("teid", "u4"),
+])  # fmt: skip
+AFTER_HEADER = 40
+# The flow label's 20 bits, in a word as it lies in memory.
+FLOW_LABEL = np.uint32(int.from_bytes(b"\0\x0f\xff\xff", "little"))
+U64 = np.uint64
+
+
+def _behind_extensions(ctx: Context, frame: Frame, header: np.ndarray) -> tuple[NDArray[np.uint8], np.ndarray]:
+    """Protocol and ports of each packet, looked for behind a hop-by-hop header."""
+    protocol, ports = header["protocol"].copy(), header["ports"].copy()
+    hidden = np.flatnonzero(protocol == HOP_BY_HOP)
+    if len(hidden):
+        buffers = ctx.buffers
+        at = buffers.addresses(frame, AFTER_HEADER)[hidden]
+        extension = buffers.bytes_at(EXTENSION)[at]
+        protocol[hidden] = extension["protocol"]
+        behind = at + (extension["length"].astype(np.int64) + 1) * 8
+        ports[hidden] = buffers.bytes_at(PORTS)[behind]
+        fragments = extension["protocol"] == FRAGMENTATION
+        protocol[hidden[fragments]] = buffers.bytes_at(EXTENSION)[behind[fragments]]["protocol"]
+        ports[hidden[fragments]] = 0
+    direct = header["protocol"] == FRAGMENTATION
+    if direct.any():
+        first = ctx.buffers.load(frame, EXTENSION, AFTER_HEADER)["protocol"]
+        protocol[direct] = first[direct]
+        ports[direct] = 0
+    return protocol, ports
+
+
+def flow_hash(ctx: Context, frame: Frame, config: NDArray[np.integer]) -> Words:
+    """The hash of each packet under its own configuration."""
+    header = ctx.buffers.load(frame, HEADER)
+    config = config.astype(np.uint32)
+    protocol, ports = _behind_extensions(ctx, frame, header)
+    has_ports = (protocol == ip_protocol.UDP) | (protocol == ip_protocol.TCP)
+
+    def where(part: FlowHashConfig) -> NDArray[np.bool_]:
+        return config & np.uint32(part) != 0
+
+    def taken(part: FlowHashConfig, values: NDArray[np.integer]) -> NDArray[np.uint64]:
+        return np.where(where(part), values, 0).astype(np.uint64)
+
+    src = taken(FlowHashConfig.SRC_ADDR, header["src"][:, 0] ^ header["src"][:, 1])
+    dst = taken(FlowHashConfig.DST_ADDR, header["dst"][:, 0] ^ header["dst"][:, 1])
+    reverse = where(FlowHashConfig.REVERSE_SRC_DST)
+    a, b = np.where(reverse, dst, src), np.where(reverse, src, dst)
+    src_port = taken(FlowHashConfig.SRC_PORT, np.where(has_ports, ports["src"], 0))
+    dst_port = taken(FlowHashConfig.DST_PORT, np.where(has_ports, ports["dst"], 0))
+    symmetric = where(FlowHashConfig.SYMMETRIC)
+    if symmetric.any():
+        a, b = np.where(symmetric, np.minimum(a, b), a), np.where(symmetric, np.maximum(a, b), b)
+        low, high = np.minimum(src_port, dst_port), np.maximum(src_port, dst_port)
+        src_port, dst_port = np.where(symmetric, low, src_port), np.where(symmetric, high, dst_port)
+    b = b ^ taken(FlowHashConfig.PROTO, protocol)
+    c = np.where(reverse, src_port << U64(16) | dst_port, dst_port << U64(16) | src_port)
+    c = c ^ U64(ctx.get(FlowHashSettings).router_id << 32) ^ taken(FlowHashConfig.FLOW_LABEL, header["first"] & FLOW_LABEL)
+    gtpu = (header["protocol"] == ip_protocol.UDP) & where(FlowHashConfig.GTPV1_TEID) & (header["ports"]["dst"] == GTPU_PORT)
+    a = np.where(gtpu, a ^ header["teid"], a)
+    return mixed64(a, b, c)

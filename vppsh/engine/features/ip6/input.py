@@ -1,0 +1,77 @@
+"""ip6-input: checks the header, counts, starts the unicast or multicast arc of the receive interface.
+
+Counterpart of vnet/ip/ip6_input.c.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vppsh.engine.context import Context, Nexts
+from vppsh.engine.features.ip6.errors import HOP_LIMIT_EXCEEDED, IP6_ERRORS, NONE, TIME_EXPIRED, TOO_SHORT, VERSION
+from vppsh.engine.features.ip6.trace import format_input_trace, trace_input
+from vppsh.engine.frame import Frame
+from vppsh.engine.icmp_error import set_icmp_error
+from vppsh.engine.wire import ip6
+from vppsh.registry import node
+
+ERROR_DROP, LOOKUP, ICMP_ERROR, LOOKUP_MULTICAST = range(4)
+NEXTS = ("error-drop", "ip6-lookup", "ip6-icmp-error", "ip6-mfib-forward-lookup")
+
+BYTE = np.dtype("u1")
+HOP_LIMIT_AT, DESTINATION_AT = 7, 24
+VERSION_MASK, VERSION_BITS = np.uint8(0xF0), np.uint8(ip6.VERSION << 4)
+MULTICAST = np.uint8(0xFF)
+
+
+def _faults(version: NDArray[np.bool_], expired: NDArray[np.bool_], short: NDArray[np.bool_]) -> NDArray[np.int32]:
+    """The error of each packet; of several faults the one that VPP checks last."""
+    errors = np.full(len(version), NONE, np.int32)
+    errors[version] = VERSION
+    errors[expired] = TIME_EXPIRED
+    errors[short] = TOO_SHORT
+    return errors
+
+
+@node("ip6-input", nexts=NEXTS, errors=IP6_ERRORS, trace=format_input_trace, index=640)
+def ip6_input(ctx: Context, frame: Frame) -> Nexts:
+    """Check version, hop limit and length."""
+    buffers, engine = ctx.buffers, ctx.engine
+    rows = frame.rows
+    if frame.traced:
+        trace_input(ctx, frame)
+    # Load.
+    version = buffers.load(frame, BYTE) & VERSION_MASK != VERSION_BITS
+    expired = buffers.load(frame, BYTE, HOP_LIMIT_AT) == 0
+    multicast = buffers.load(frame, BYTE, DESTINATION_AT) == MULTICAST
+    short = buffers.current_length[rows] < ip6.HEADER.itemsize
+    # Decide and act.
+    buffers.adj_index_rx[rows] = -1
+    received = frame.rx if frame.rx is not None else buffers.rx_sw_if_index[rows]
+    if isinstance(received, int):
+        engine.interfaces.ip6.add(received, frame.n)
+    else:
+        engine.interfaces.ip6.add_each(received)
+    nexts: int | NDArray[np.int32] = engine.arcs.start(engine.arcs["ip6-unicast"], ctx, frame, received, LOOKUP)
+    if np.count_nonzero(multicast):
+        each = np.empty(frame.n, np.int32)
+        each[:] = nexts
+        chosen = frame.pick(buffers, multicast)
+        theirs = received if isinstance(received, int) else received[multicast]
+        each[multicast] = engine.arcs.start(engine.arcs["ip6-multicast"], ctx, chosen, theirs, LOOKUP_MULTICAST)
+        nexts = each
+    if not (np.count_nonzero(version) or np.count_nonzero(expired) or np.count_nonzero(short)):
+        return nexts
+    # Report.
+    errors = _faults(version, expired, short)
+    bad = errors != NONE
+    refused = np.empty(frame.n, np.int32)
+    refused[:] = nexts
+    refused[bad] = ERROR_DROP
+    indices = frame.indices(buffers)
+    buffers.error[indices[bad]] = ctx.error_base + errors[bad]
+    expired = errors == TIME_EXPIRED
+    refused[expired] = ICMP_ERROR
+    set_icmp_error(buffers, indices[expired], HOP_LIMIT_EXCEEDED)
+    return refused

@@ -54,7 +54,8 @@ def measure(vector: int, routes: int, interfaces: int) -> dict[str, object]:
         answer = session.execute(line)
         if answer.failed:
             raise SystemExit(f"{line}\n{answer.text}")
-    best, beside, costs = 0.0, 0.0, []
+    best = beside = 0.0
+    costs: list[dict[str, object]] = []
     for _ in range(ROUNDS):
         beside = max(beside, yardstick.mpps(vector, runs=1))
         before = {node.name: (node.clocks, node.vectors, node.calls) for node in engine.graph}

@@ -279,8 +279,8 @@ class Office:
             self.at(when + number + 0.45, bytes(frame))
         stranger = bytes.fromhex("020000000077")
         for number in range(20):
-            frame = self.udp(source, IPv4Address(f"192.168.10.{200 + number}"), (42000, 445), b"flooded by a switch, not for us")
-            self.at(when + number + 0.5, stranger + frame[6:])
+            flooded = self.udp(source, IPv4Address(f"192.168.10.{200 + number}"), (42000, 445), b"flooded by a switch, not for us")
+            self.at(when + number + 0.5, stranger + flooded[6:])
             lost = Host(source.mac, source.ip4, source.ip6, vlan=99)
             self.at(when + number + 0.6, self.udp(lost, far, (43000, 53), b"a VLAN that nobody configured"))
         for ttl in (1, 1, 1, 2, 2, 2, 3, 3, 3):

@@ -79,7 +79,7 @@ class Engine:
         state = self._state.get(kind)
         if state is None:
             state = self._state[kind] = kind(self)  # type: ignore[call-arg]  # a state class takes its engine
-        return state  # type: ignore[no-any-return]  # the dictionary maps each class to its instance
+        return state
 
     def seconds(self, at_ns: int) -> float:
         """A moment of `perf_counter_ns` in seconds of the engine's clock; a clock that is not real says only now."""

@@ -42,6 +42,9 @@ class Answer:
     aside: str = ""
 
 
+NOTHING = Answer("")
+
+
 @dataclass
 class Terminal:
     """What VPP keeps of a session's terminal."""
@@ -90,7 +93,7 @@ class Session:
         """Execute one typed line; errors are part of the answer."""
         self._aside = []
         line = line.strip("\r\n")
-        if line.strip():
+        if self.terminal.interactive and not line.isspace() and line:
             self.lines_typed += 1
             self.history.append(line)
             self.trim_history()
@@ -128,10 +131,11 @@ class Session:
         except RecursionError:
             failed = True
             out.append("the line nests too deeply\n")
-        if not failed and line.strip() and line.lstrip()[0] != "%":
+        if not failed and line.lstrip()[:1] not in ("", "%"):
             self.accepted.append(line)
-        data = tuple(text.data for text in out if isinstance(text, StructuredText))
-        return Answer("".join(out), failed, data)
+        if not out:
+            return NOTHING
+        return Answer("".join(out), failed, tuple(text.data for text in out if isinstance(text, StructuredText)))
 
     def _execute(self, line: str, out: list[str]) -> bool:
         if len(line) > MAX_LINE:

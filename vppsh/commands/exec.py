@@ -20,8 +20,7 @@ from vppsh.registry import command
 def _read(name: str) -> str:
     """The text of a file that VPP would take."""
     try:
-        status = os.stat(name)
-        if not stat.S_ISREG(status.st_mode):
+        if not stat.S_ISREG(Path(name).stat().st_mode):
             # Opening comes first in VPP, so that a folder one may not read "failed to open"; a pipe must not block us.
             if not os.access(name, os.R_OK):
                 raise PermissionError(13, "Permission denied")

@@ -37,7 +37,7 @@ def percent_help(ctx: CommandContext, args: Args) -> str:
         listed = "".join(f"  {node.help}\n" for node in sorted(shell.values(), key=lambda node: node.name))
         return f"vppsh {__version__}. Commands of the shell; everything else is a line of VPP's (`?' lists those):\n{listed}\n{PIPES}"
     node = ctx.session.shell.root.find(args.name.lstrip("%"), whole=True)
-    if node is None:
+    if node is None or node.spec is None:
         raise CommandError(f"no such command: {args.name}")
     return f"{node.help}\n{node.long_help or node.spec.handler.__doc__}"
 

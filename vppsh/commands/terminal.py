@@ -52,6 +52,7 @@ def _yes(value: bool) -> str:
 def show_terminal(ctx: CommandContext, args: Args) -> str:
     """The settings, one a line."""
     terminal: Terminal = ctx.session.terminal
+    no_lines_kept = " (disabled by history limit)" if terminal.history and not terminal.history_limit else ""
     lines = [
         ("Terminal name", terminal.name),
         ("Terminal node", terminal.node),
@@ -60,7 +61,7 @@ def show_terminal(ctx: CommandContext, args: Args) -> str:
         ("Terminal height", terminal.height),
         ("ANSI capable", _yes(terminal.ansi)),
         ("Interactive", _yes(terminal.interactive)),
-        ("History enabled", _yes(terminal.history) + (" (disabled by history limit)" if terminal.history and not terminal.history_limit else "")),
+        ("History enabled", _yes(terminal.history) + no_lines_kept),
     ]
     if terminal.history:
         lines.append(("History limit", terminal.history_limit))

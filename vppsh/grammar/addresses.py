@@ -6,17 +6,21 @@ import re
 import socket
 from typing import NamedTuple
 
-from vppsh.grammar.reader import Reader
+from vppsh.grammar.reader import Reader, item
 
 _B = r"[ \t\r\n]*"
 _D = "([0-9]{1,20})"
 _X = "([0-9a-fA-F]{1,20})"
-_IP4 = re.compile(rf"{_B}\.{_B}".join([rf"\+?{_D}"] * 4))
+_DOTTED = rf"{_B}\.{_B}".join([rf"\+?{_D}"] * 4)
+_SLASH = rf"/{_B}([+-]?[0-9]{{1,20}})"
+_IP4 = item(_DOTTED)
+_IP4_PREFIX = item(rf"{_DOTTED}{_B}{_SLASH}")
 _IP6_TOKEN = re.compile(r"[0-9a-fA-F:]+")
-_SLASH_LENGTH = re.compile(rf"/{_B}([+-]?[0-9]{{1,20}})")
-_MAC_UNIX = re.compile(":".join([_X] * 6))
-_MAC_CISCO = re.compile(r"\.".join([_X] * 3))
+_SLASH_LENGTH = item(_SLASH)
+_MAC_UNIX = item(":".join([_X] * 6))
+_MAC_CISCO = item(r"\.".join([_X] * 3))
 _QUADS = 8
+_OCTETS = {str(octet): octet for octet in range(256)}
 
 
 class IpAddress(NamedTuple):
@@ -55,11 +59,18 @@ def read_ip4(reader: Reader) -> int | None:
     found = reader.take(_IP4)
     if found is None:
         return None
-    a, b, c, d = map(int, found.groups())
-    if a < 256 and b < 256 and c < 256 and d < 256:
-        return a << 24 | b << 16 | c << 8 | d
-    reader.pos = start
-    return None
+    value = _ip4_value(*found.groups())
+    if value is None:
+        reader.pos = start
+    return value
+
+
+def _ip4_value(one: str, two: str, three: str, four: str) -> int | None:
+    try:
+        return _OCTETS[one] << 24 | _OCTETS[two] << 16 | _OCTETS[three] << 8 | _OCTETS[four]
+    except KeyError:  # too large, or zeros in front
+        a, b, c, d = int(one), int(two), int(three), int(four)
+        return a << 24 | b << 16 | c << 8 | d if max(a, b, c, d) < 256 else None
 
 
 def read_ip6(reader: Reader) -> int | None:
@@ -130,12 +141,28 @@ def read_ip_address(reader: Reader) -> IpAddress | None:
 
 def read_ip4_prefix(reader: Reader) -> IpPrefix | None:
     """`%U/%d` with an IPv4 address; the length is not checked."""
-    return _with_length(reader, reader.pos, 4, read_ip4(reader))
+    start = reader.pos
+    found = reader.take(_IP4_PREFIX)
+    if found is None:
+        return None
+    one, two, three, four, length = found.groups()
+    value = _ip4_value(one, two, three, four)
+    if value is None:
+        reader.pos = start
+        return None
+    return IpPrefix(4, value, int(length))
 
 
 def read_ip6_prefix(reader: Reader) -> IpPrefix | None:
     """`%U/%d` with an IPv6 address; the length is not checked."""
-    return _with_length(reader, reader.pos, 6, read_ip6(reader))
+    start = reader.pos
+    value = read_ip6(reader)
+    if value is not None:
+        found = reader.take(_SLASH_LENGTH)
+        if found is not None:
+            return IpPrefix(6, value, int(found[1]))
+    reader.pos = start
+    return None
 
 
 def read_ip_prefix(reader: Reader) -> IpPrefix | None:
@@ -144,15 +171,6 @@ def read_ip_prefix(reader: Reader) -> IpPrefix | None:
     prefix = read_ip4_prefix(reader) or read_ip6_prefix(reader)
     if prefix is not None and 0 <= prefix.length <= prefix.bits:
         return prefix
-    reader.pos = start
-    return None
-
-
-def _with_length(reader: Reader, start: int, version: int, value: int | None) -> IpPrefix | None:
-    if value is not None:
-        found = reader.take(_SLASH_LENGTH)
-        if found is not None:
-            return IpPrefix(version, value, int(found[1]))
     reader.pos = start
     return None
 

@@ -175,7 +175,9 @@ class Value(Argument):
 def next_char(reader: Reader) -> str:
     """The first character that is not blank, or '' (the reader does not move)."""
     text, pos = reader.text, reader.pos
-    length = len(text)
-    while pos < length and text[pos] in BLANKS:
-        pos += 1
-    return text[pos] if pos < length else ""
+    try:
+        while text[pos] in BLANKS:
+            pos += 1
+    except IndexError:
+        return ""
+    return text[pos]

@@ -6,7 +6,7 @@ from typing import Any
 
 from vppsh.errors import CommandError
 from vppsh.grammar.base import Argument, Candidate, Context, Follow, NoInput, next_char
-from vppsh.grammar.reader import END, Reader
+from vppsh.grammar.reader import BLANKS, END, Reader
 from vppsh.grammar.values import Keyword
 
 UNKNOWN_INPUT = "unknown input `%U'"
@@ -86,7 +86,10 @@ class OneOf(Argument):
 
     def parse(self, reader: Reader, context: Context, values: dict[str, Any]) -> bool:
         """Try them in order."""
-        return any(alternative.parse(reader, context, values) for alternative in self.alternatives)
+        for alternative in self.alternatives:  # noqa: SIM110 - a generator would cost more than most alternatives
+            if alternative.parse(reader, context, values):
+                return True
+        return False
 
     def follow(self, reader: Reader, context: Context, out: list[Candidate]) -> Follow:
         """Those that fit the line so far."""
@@ -128,10 +131,11 @@ class Options(Argument):
 
     def parse(self, reader: Reader, context: Context, values: dict[str, Any]) -> bool:
         """Read alternatives while there is input."""
-        length = len(reader.text)
-        while reader.pos < length:
-            start = reader.pos
-            for alternative in self._by_char.get(next_char(reader), self._anywhere):
+        text = reader.text
+        length = len(text)
+        while (start := reader.pos) < length:
+            char = text[start]
+            for alternative in self._by_char.get(next_char(reader) if char in BLANKS else char, self._anywhere):
                 if alternative.parse(reader, context, values) and reader.pos != start:
                     break
             else:

@@ -21,12 +21,18 @@ BLANKS = " \t\r\n"
 QUOTE_LIMIT = 30
 MAX_DIGITS = 20  # longer numbers overflow 64 bits, which VPP refuses as well
 
-_SIGNED = re.compile(r"[+-]?[0-9]+")
-_UNSIGNED = re.compile(r"\+?[0-9]+")
-_HEX = re.compile(r"\+?[0-9a-fA-F]+")
-_HEX_DIGITS = re.compile(r"[0-9a-fA-F]*")
+
+def item(expression: str) -> re.Pattern[str]:
+    """A pattern for `Reader.take`: the expression with the blanks around it; its value is in its groups."""
+    return re.compile(rf"[ \t\r\n]*(?:{expression})[ \t\r\n]*")
+
+
+_SIGNED = item(r"([+-]?[0-9]+)")
+_UNSIGNED = item(r"(\+?[0-9]+)")
+_HEX = item(r"(\+?[0-9a-fA-F]+)")
+_HEX_DIGITS = item(r"([0-9a-fA-F]+)")
 _PLAIN_WORD = re.compile(r"[^\\{} \t\r\n]+(?=[ \t\r\n])")
-_NAME_AND_ID = re.compile(r"([^\\{}. \t\r\n]+)\.([+-]?[0-9]{1,20})")
+_NAME_AND_ID = item(r"([^\\{}. \t\r\n]+)\.([+-]?[0-9]{1,20})")
 
 
 @dataclass(frozen=True)
@@ -66,10 +72,13 @@ class Reader:
 
     def skip_blanks(self) -> None:
         """Go to the next character that is not blank, or to the end."""
-        text, pos, length = self.text, self.pos, len(self.text)
-        while pos < length and text[pos] in BLANKS:
-            pos += 1
-        self.pos = pos if pos < length else END
+        text, pos = self.text, self.pos
+        try:
+            while text[pos] in BLANKS:
+                pos += 1
+        except IndexError:
+            pos = END
+        self.pos = pos
 
     def finished(self) -> bool:
         """Skip blanks; True when nothing is left."""
@@ -111,8 +120,12 @@ class Reader:
     def word(self, literal: str) -> bool:
         """Read a literal: it matches as a prefix; a blank in it stands for any number of blanks."""
         start = self.pos
+        if self.text.startswith(literal, start):
+            self.pos = start + len(literal)
+            self.skip_blanks()
+            return True
         self.skip_blanks()
-        for part in literal.split(" ") if " " in literal else (literal,):
+        for part in literal.split(" "):
             if not self.text.startswith(part, self.pos):
                 self.pos = start
                 return False
@@ -121,15 +134,12 @@ class Reader:
         return True
 
     def take(self, pattern: re.Pattern[str]) -> re.Match[str] | None:
-        """Read what a compiled pattern matches here."""
-        start = self.pos
-        self.skip_blanks()
-        found = pattern.match(self.text, self.pos) if self.pos != END else None
-        if found is None:
-            self.pos = start
-            return None
-        self.pos = found.end()
-        self.skip_blanks()
+        """Read what a pattern made by `item` matches here."""
+        text = self.text
+        found = pattern.match(text, self.pos)
+        if found is not None:
+            end = found.end()
+            self.pos = end if end < len(text) else END
         return found
 
     # -- numbers
@@ -139,8 +149,8 @@ class Reader:
         found = self.take(pattern)
         if found is None:
             return None
-        if len(found[0]) <= MAX_DIGITS:
-            value = int(found[0], base)
+        if len(found[1]) <= MAX_DIGITS:
+            value = int(found[1], base)
             if low <= value <= high:
                 return value
         self.pos = start
@@ -274,10 +284,10 @@ class Reader:
         """`unformat_hex_string`: an even number of hex digits."""
         start = self.pos
         found = self.take(_HEX_DIGITS)
-        if found is None or not found[0] or len(found[0]) % 2:
+        if found is None or len(found[1]) % 2:
             self.pos = start
             return None
-        return bytes.fromhex(found[0])
+        return bytes.fromhex(found[1])
 
     def line(self) -> str | None:
         """`unformat_line`: everything up to the newline, blanks included; None when that is nothing."""

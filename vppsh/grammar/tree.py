@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from vppsh.errors import CommandError
-from vppsh.grammar.base import Args, Context, NoInput
+from vppsh.grammar.base import Args, Context, NoInput, next_char
 from vppsh.grammar.ordering import sort_as_vpp
 from vppsh.grammar.reader import BLANKS, END, Reader
 from vppsh.registry import CommandSpec
@@ -160,12 +160,11 @@ class CommandTree:
 
     def _run(self, node: Node, reader: Reader, context: Context, out: list[str]) -> None:
         """Run a command on what follows its name, or on the braces that do."""
-        start = reader.pos
-        reader.skip_blanks()
-        if reader.peek() == "{":
+        following = next_char(reader)
+        if following == "{":
             reader = reader.sub_input() or reader
-        elif reader.pos != END:
-            reader.pos = start
+        elif not following:
+            reader.pos = END
         if node.children:
             try:
                 self._dispatch(reader, node, context, out)
@@ -178,7 +177,8 @@ class CommandTree:
         if not node.runs:
             raise CommandError(f"{node.path}: no sub-commands")
         reader.skip_blanks()
-        if reader.word("?"):
+        if reader.peek() == "?":
+            reader.word("?")
             if node.spec is not None:
                 out.append(listing_line(node))
             return

@@ -8,7 +8,7 @@ from typing import Any
 
 from vppsh.grammar import addresses
 from vppsh.grammar.base import Argument, Candidate, Context, Follow, Value
-from vppsh.grammar.reader import Reader
+from vppsh.grammar.reader import Reader, item
 
 _DIGITS = frozenset("0123456789+")
 _HEX_DIGITS = frozenset("0123456789abcdefABCDEF")
@@ -165,7 +165,7 @@ class Pattern(Value):
     def __init__(self, name: str, pattern: str, make: Callable[[re.Match[str]], Any], default: Any = None, *, many: bool = False,
                  metavar: str = "") -> None:
         super().__init__(name, default, many=many, metavar=metavar)
-        self.pattern = re.compile(pattern)
+        self.pattern = item(pattern)
         self.make = make
 
     def read(self, reader: Reader, context: Context) -> Any | None:

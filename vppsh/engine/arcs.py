@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vppsh.engine.frame import Frame
+from vppsh.engine.uniform import common
 from vppsh.errors import GraphError
 from vppsh.registry import ArcSpec, Catalog, FeatureSpec
 
@@ -144,12 +145,10 @@ class Arcs:
         """The next of packets that leave a feature: the following one of their chain."""
         buffers = ctx.buffers
         places = buffers.feature_pos[frame.rows]
-        first = int(places[0])
-        uniform = bool((places == first).all())
+        one = common(places)
+        targets = self.hops[places] if one is None else None
         buffers.feature_pos[frame.rows] += 1
-        if uniform:
-            return self._slot(ctx, int(self.hops[first]))
-        return ctx.slots(self.hops[places])
+        return self._slot(ctx, int(self.hops[one])) if targets is None else ctx.slots(targets)
 
     def _slot(self, ctx: Context, target: int) -> int:
         return self._engine.graph.add_next(ctx.node, self._engine.graph.at(target))

@@ -69,8 +69,9 @@ class Context:
 
     def slots(self, targets: NDArray[np.integer]) -> NDArray[np.int32]:
         """The slots of this node that lead to the nodes of those indices."""
-        if len(targets) and int(targets.max()) >= len(self._slots) or (self._slots[targets] < 0).any():
-            self._slots = np.full(max(64, int(targets.max()) + 1, len(self._slots)), -1, np.int32)
+        highest = int(targets.max())
+        if highest >= len(self._slots) or (self._slots[targets] < 0).any():
+            self._slots = np.full(max(64, highest + 1, len(self._slots)), -1, np.int32)
             graph = self.engine.graph
             for index in set(targets.tolist()):
                 graph.add_next(self.node, graph.at(index))

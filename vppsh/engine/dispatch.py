@@ -54,20 +54,30 @@ class Dispatcher:
         node.next_vectors[slot] += frame.n
         target = node.nexts[slot]
         waiting = target.pending
-        limit = self._engine.vector_size
-        if waiting is None:
-            target.pending = frame
-            self._waiting.append((target, frame))
-        elif waiting.n + frame.n <= limit:
+        if waiting is None and frame.n <= self._engine.vector_size:
+            self._open(target, frame)
+        elif waiting is not None and waiting.n + frame.n <= self._engine.vector_size:
             waiting.join(frame, self._engine.buffers)
         else:
-            room = limit - waiting.n
-            if room > 0:
-                positions = np.arange(frame.n)
-                waiting.join(frame.pick(self._engine.buffers, positions[:room]), self._engine.buffers)
-                frame = frame.pick(self._engine.buffers, positions[room:])
-            target.pending = frame
-            self._waiting.append((target, frame))
+            self._fill(target, frame)
+
+    def _open(self, target: Node, frame: Frame) -> None:
+        target.pending = frame
+        self._waiting.append((target, frame))
+
+    def _fill(self, target: Node, frame: Frame) -> None:
+        """Fill up the frame that waits, and open as many more as are needed."""
+        buffers, limit = self._engine.buffers, self._engine.vector_size
+        positions = np.arange(frame.n)
+        while len(positions):
+            waiting = target.pending
+            if waiting is None or waiting.n >= limit:
+                self._open(target, frame.pick(buffers, positions[:limit]))
+                positions = positions[limit:]
+            else:
+                room = limit - waiting.n
+                waiting.join(frame.pick(buffers, positions[:room]), buffers)
+                positions = positions[room:]
 
     def run_waiting(self) -> None:
         """Handle waiting frames until there are none."""

@@ -231,8 +231,7 @@ class Graph:
                 faults.append(f"{owner}: {feature.arc} is not a feature arc")
             on_arc = {f.node for f in catalog.features if f.arc == feature.arc}
             on_arc |= {arc.end for arc in catalog.arcs if arc.name == feature.arc and arc.end}
-            for name in (*feature.before, *feature.after):
-                if name not in on_arc:
-                    faults.append(f"{owner}: {name} is not a feature of the arc {feature.arc}")
+            strangers = {*feature.before, *feature.after} - on_arc
+            faults += [f"{owner}: {name} is not a feature of the arc {feature.arc}" for name in sorted(strangers)]
         if faults:
             raise GraphError(faults)

@@ -16,8 +16,7 @@ from vppsh.engine.frame import Frame
 from vppsh.registry import node
 
 NEXTS = (
-    "ip4-drop", "ip4-punt", "ip4-local", "ip4-arp", "ip4-glean", "ip4-rewrite", "ip4-mcast-midchain", "ip4-midchain",
-    "ip4-rewrite-mcast", "ip4-rewrite-bcast", "ip4-icmp-error",
+    "ip4-drop", "ip4-punt", "ip4-local", "ip4-arp", "ip4-glean", "ip4-rewrite", "ip4-rewrite-mcast", "ip4-rewrite-bcast", "ip4-icmp-error",
 )  # fmt: skip
 
 

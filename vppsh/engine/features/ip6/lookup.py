@@ -17,8 +17,8 @@ from vppsh.engine.frame import Frame
 from vppsh.registry import node
 
 NEXTS = (
-    "ip6-drop", "ip6-punt", "ip6-local", "ip6-discover-neighbor", "ip6-glean", "ip6-rewrite", "ip6-midchain", "ip6-icmp-error",
-    "ip6-rewrite-mcast", "ip6-rewrite-bcast", "ip6-mcast-midchain",
+    "ip6-drop", "ip6-punt", "ip6-local", "ip6-discover-neighbor", "ip6-glean", "ip6-rewrite", "ip6-icmp-error",
+    "ip6-rewrite-mcast", "ip6-rewrite-bcast",
 )  # fmt: skip
 HALF = np.dtype("u8")
 DESTINATION_AT = 24

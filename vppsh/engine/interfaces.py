@@ -131,12 +131,25 @@ class SubConfig:
     untagged: bool = False
 
 
+@dataclass(frozen=True)
+class State:
+    """What an operator wants of an interface: to be up, to punt all that comes in."""
+
+    up: bool = False
+    punt: bool = False
+
+    def __str__(self) -> str:
+        return ("up" if self.up else "down") + ("/punt" if self.punt else "")
+
+
+UP, DOWN = State(True), State(False)
+
+
 @dataclass(eq=False)
 class Interface:
     """One software interface.
 
     own_name     of hardware; a sub-interface is called after the one that it hangs on
-    punt         all packets that come in are to be punted
     mtu          layer 3, IPv4, IPv6, MPLS; 0 is "as layer 3"
     unnumbered   the interface whose addresses it uses
     """
@@ -146,8 +159,7 @@ class Interface:
     hardware: Hardware
     super: Interface | None = None
     sub: SubConfig | None = None
-    admin_up: bool = False
-    punt: bool = False
+    state: State = DOWN
     mtu: list[int] = field(default_factory=lambda: [0, 0, 0, 0])
     tag: str = ""
     unnumbered: Interface | None = None
@@ -160,9 +172,8 @@ class Interface:
         return f"{self.super.own_name}.{self.sub.sub_id}"
 
     @property
-    def state(self) -> str:
-        """`up`, `down`, `down/punt`."""
-        return ("up" if self.admin_up else "down") + ("/punt" if self.punt else "")
+    def admin_up(self) -> bool:
+        return self.state.up
 
     @property
     def is_hardware(self) -> bool:
@@ -272,7 +283,7 @@ class Interfaces:
         """Take an interface away, its sub-interfaces first."""
         for sub in list(interface.subs.values()):
             self.delete(sub)
-        self.set_state(interface, False)
+        self.set_state(interface, DOWN)
         self._tell(Change.DELETED, interface)
         self._engine.arcs.clear(interface.sw_if_index)
         del self._by_index[interface.sw_if_index]
@@ -295,16 +306,16 @@ class Interfaces:
         self._engine.graph.rename(interface.hardware.output, f"{name}-output")
         self._tell(Change.NAME, interface)
 
-    def set_state(self, interface: Interface, up: bool, punt: bool = False) -> None:
+    def set_state(self, interface: Interface, state: State) -> None:
         """Set the admin state; the link of hardware goes down with it, and mostly comes up with it."""
-        interface.punt = punt
-        if interface.admin_up == up:
+        changed = interface.state.up != state.up
+        interface.state = state
+        if not changed:
             return
-        interface.admin_up = up
-        self.up[interface.sw_if_index] = up
+        self.up[interface.sw_if_index] = state.up
         self._tell(Change.ADMIN, interface)
-        if interface.is_hardware and (not up or interface.hardware.device_class.link_follows_admin):
-            self.set_link(interface, up)
+        if interface.is_hardware and (not state.up or interface.hardware.device_class.link_follows_admin):
+            self.set_link(interface, state.up)
 
     def set_link(self, interface: Interface, up: bool) -> None:
         """The device says that its link came or went."""

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -127,6 +128,11 @@ class BufferPool:
             raise ValueError(f"buffer column {spec.name} exists already")
         setattr(self, spec.name, np.full(self.count, spec.default, np.dtype(spec.dtype)))
         self.fresh[spec.name] = spec.default
+
+    if TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> np.ndarray:
+            """The columns that features declare."""
 
     # Allocation: runs of neighbouring buffers first, so that a frame is a slice.
 

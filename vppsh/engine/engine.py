@@ -39,7 +39,8 @@ class Engine:
     random       where randomness comes from
     vector_size  how many packets a frame may grow to under load
 
-    dispatch_capture and drop_capture are called with every frame that is handled, or dropped, while set.
+    dispatch_capture, rx_capture and drop_capture are called with every frame that is handled, that comes in
+    by Ethernet, or that is dropped, while set. `runs` counts how often the dataplane was set going.
     """
 
     def __init__(
@@ -59,7 +60,9 @@ class Engine:
         self.random = np.random.default_rng() if random is None else random
         self.vector_size = vector_size
         self.interrupted = False
+        self.runs = 0
         self.dispatch_capture: Callable[[Node, Frame], None] | None = None
+        self.rx_capture: Callable[[Frame], None] | None = None
         self.drop_capture: Callable[[Frame], None] | None = None
         self._state: dict[type, Any] = {}
         self._start_ns = perf_counter_ns() - int(self.clock.now() * 1e9)
@@ -96,6 +99,7 @@ class Engine:
     def run_until_idle(self) -> None:
         """Let the dataplane run until all work that has an end is done; endless work gets one round."""
         self.interrupted = False
+        self.runs += 1
         self.dispatcher.step()
         while self.dispatcher.busy and not self.interrupted:
             if not self.dispatcher.step():

@@ -1,0 +1,60 @@
+"""The names of interfaces, as arguments read them and completion offers them (VPP's vnet/interface_format.c)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from vppsh.grammar.reader import Reader
+from vppsh.registry import live
+
+if TYPE_CHECKING:
+    from vppsh.engine.engine import Engine
+
+
+class HardwareNames:
+    """Hardware interfaces; the value is the sw_if_index."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._interfaces = engine.interfaces
+
+    def read(self, reader: Reader) -> int | None:
+        """Read one name."""
+        start = reader.pos
+        name = reader.string()
+        interface = None if name is None else self._interfaces.find_hardware(name)
+        if interface is None:
+            reader.pos = start
+            return None
+        return interface.sw_if_index
+
+    def names(self) -> Iterable[str]:
+        return [interface.name for interface in self._interfaces.by_name if interface.is_hardware]
+
+
+class InterfaceNames:
+    """Hardware interfaces and sub-interfaces; the value is the sw_if_index."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._interfaces = engine.interfaces
+        self._hardware = HardwareNames(engine)
+
+    def read(self, reader: Reader) -> int | None:
+        """Read one name; as in VPP what looks like a sub-interface of nothing is passed over."""
+        start = reader.pos
+        found = reader.name_and_id()
+        parent = None if found is None else self._interfaces.find_hardware(found[0])
+        if found is not None and parent is not None:
+            sub = parent.subs.get(found[1])
+            index = None if sub is None else sub.sw_if_index
+        else:
+            index = self._hardware.read(reader)
+        if index is None:
+            reader.pos = start
+        return index
+
+    def names(self) -> Iterable[str]:
+        return [interface.name for interface in self._interfaces.by_name]
+
+
+LIVE = (live("hw-interface")(HardwareNames), live("interface")(InterfaceNames))

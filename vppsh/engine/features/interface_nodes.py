@@ -14,7 +14,6 @@ from vppsh.registry import arc, feature, node
 
 OUTPUT_ARC = arc("interface-output", end="interface-output-arc-end")
 ARC_END = feature("interface-output", "interface-output-arc-end")
-DEVICE_INPUT_ARC = arc("device-input", "device-input", end="ethernet-input")
 
 
 def _to_node(ctx: Context, frame: Frame, role: str) -> Nexts:

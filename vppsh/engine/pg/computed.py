@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
-from typing import Self
+from typing import ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,10 +27,12 @@ IP4_ADDRESSES_AT = 12
 class Computation(ABC):
     """What a header has computed in every packet.
 
-    at     where the header begins
-    below  where the header below it begins
+    edit_function  what VPP calls it
+    at             where the header begins
+    below          where the header below it begins
     """
 
+    edit_function: ClassVar[str]
     at: int = 0
     below: int = 0
 

@@ -44,19 +44,33 @@ class Range:
 
 
 @dataclass(frozen=True, slots=True)
+class HeaderPlace:
+    """A header in the packet: its length, where it begins, and VPP's name for what is computed in it."""
+
+    n_bytes: int
+    at: int
+    edit_function: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Template:
     """What all packets of a stream have in common.
 
     data          the packet with every changing field zero
     ranges        the changing fields, in the order in which they are written
     computations  lengths and checksums to fill in, in the order in which that happens
-    header_bytes  the length that the headers and the payload ask for
+    headers       the headers and the payload
     """
 
     data: bytes
     ranges: tuple[Range, ...]
     computations: tuple[Computation, ...]
-    header_bytes: int
+    headers: tuple[HeaderPlace, ...]
+
+    @property
+    def header_bytes(self) -> int:
+        """The length that the headers and the payload ask for."""
+        return sum(header.n_bytes for header in self.headers)
 
 
 @dataclass(slots=True)
@@ -107,4 +121,8 @@ class Draft:
             for index, group in reversed(list(enumerate(self.groups)))
             if group.computation is not None
         ]
-        return Template(bytes(data), tuple(ranges), tuple(computations), self.n_bytes())
+        headers = [
+            HeaderPlace(group.n_bytes, start, group.computation.edit_function if group.computation else "")
+            for group, start in zip(self.groups, starts, strict=True)
+        ]
+        return Template(bytes(data), tuple(ranges), tuple(computations), tuple(headers))

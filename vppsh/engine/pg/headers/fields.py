@@ -10,8 +10,8 @@ import re
 from collections.abc import Callable, Mapping
 
 from vppsh.engine.pg.edit import Edit, EditKind, Field, encode
-from vppsh.engine.wire import ethertype, ip_protocol
 from vppsh.engine.pg.ports import PORT_NUMBERS
+from vppsh.engine.wire import ethertype, ip_protocol
 from vppsh.grammar.addresses import read_ip4, read_ip6, read_mac
 from vppsh.grammar.reader import Reader
 

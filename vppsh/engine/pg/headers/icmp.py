@@ -28,6 +28,8 @@ IP6_ADDRESSES_AT = 8
 class Icmp4Checksum(Computation):
     """Checksum."""
 
+    edit_function = "icmp4_pg_edit_function"
+
     def apply(self, packets: Packets, lengths: Lengths) -> None:
         """See Computation."""
         covered = said_length(packets, lengths, self.below, self.at)
@@ -37,6 +39,8 @@ class Icmp4Checksum(Computation):
 @dataclass(frozen=True, slots=True)
 class Icmp6Checksum(Computation):
     """Checksum with the pseudo header of IPv6; it trusts the length that the IPv6 header says."""
+
+    edit_function = "icmp6_pg_edit_function"
 
     def apply(self, packets: Packets, lengths: Lengths) -> None:
         """See Computation."""

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import numpy as np
+
 from vppsh.engine.pg.computed import Computation, Lengths, Packets, inverted, store, words
 from vppsh.engine.pg.edit import Edit, EditKind, bit_field, encode, whole
 from vppsh.engine.pg.headers.fields import ip4_address, number, option, protocol, read_edit
@@ -20,11 +22,14 @@ from vppsh.grammar.reader import Reader
 HEADER_BYTES = 20
 LENGTH_AT = 2
 CHECKSUM_AT = 10
+ALL_BUT_CHECKSUM = b"\xff" * CHECKSUM_AT + bytes(2) + b"\xff" * (HEADER_BYTES - CHECKSUM_AT - 2)
 
 
 @dataclass(frozen=True, slots=True)
 class Ip4Fields(Computation):
     """Total length and header checksum."""
+
+    edit_function = "ip4_pg_edit_function"
 
     length: bool = True
     checksum: bool = True
@@ -76,6 +81,10 @@ def read_ip4(reader: Reader, draft: Draft) -> bool:
         return False
     if fields.length.kind is EditKind.UNSPECIFIED and draft.min_size == draft.max_size and draft.groups[-1] is not group:
         fields.length.fix(draft.n_bytes(group))
+    if fields.checksum.kind is EditKind.UNSPECIFIED:
+        data, mask = group.fixed()
+        if mask == ALL_BUT_CHECKSUM:
+            fields.checksum.fix(int(inverted(words(np.frombuffer(bytes(data), np.uint8)[None, :], 0, HEADER_BYTES))[0]))
     open_length, open_checksum = (edit.kind is EditKind.UNSPECIFIED for edit in (fields.length, fields.checksum))
     if open_length or open_checksum:
         group.computation = Ip4Fields(length=open_length, checksum=open_checksum)
@@ -133,5 +142,7 @@ def _read_fragment(reader: Reader, fields: _Fields) -> bool:
 
 
 HEADERS = (
-    Header(read_ip4, nodes=("ip4-input", "ip4-input-no-checksum", "ip4-lookup"), ethertypes=(ethertype.IP4,), gre_protocols=(ethertype.IP4,)),
+    Header(
+        read_ip4, nodes=("ip4-input", "ip4-input-no-checksum", "ip4-lookup"), ethertypes=(ethertype.IP4,), gre_protocols=(ethertype.IP4,)
+    ),
 )

@@ -21,6 +21,8 @@ LENGTH_AT = 4
 class Ip6Length(Computation):
     """Payload length."""
 
+    edit_function = "ip6_pg_edit_function"
+
     def apply(self, packets: Packets, lengths: Lengths) -> None:
         """See Computation."""
         store(packets, self.at + LENGTH_AT, lengths - self.at - HEADER_BYTES)

@@ -47,11 +47,14 @@ OPTIONS = (
 class TcpChecksum(Computation):
     """Checksum."""
 
+    edit_function = "tcp_pg_edit_function"
+
     def apply(self, packets: Packets, lengths: Lengths) -> None:
         """See Computation."""
         covered = said_length(packets, lengths, self.below, self.at)
         store(packets, self.at + CHECKSUM_AT, 0)
-        store(packets, self.at + CHECKSUM_AT, inverted(pseudo_header(packets, self.below, covered) + covered_sum(packets, self.at, covered)))
+        total = pseudo_header(packets, self.below, covered) + covered_sum(packets, self.at, covered)
+        store(packets, self.at + CHECKSUM_AT, inverted(total))
 
 
 def read_tcp(reader: Reader, draft: Draft) -> bool:
@@ -60,9 +63,7 @@ def read_tcp(reader: Reader, draft: Draft) -> bool:
     header_words = Edit(bit_field(12, 1, 4, 4))
     flags = {name: Edit(bit_field(13, 1, bit, 1)) for bit, name in enumerate(tcp.FLAG_NAMES)}
     window, checksum, urgent = Edit(whole(14, 2)), Edit(whole(CHECKSUM_AT, 2)), Edit(whole(18, 2))
-    group = draft.begin(
-        HEADER_BYTES, source, destination, sequence, acknowledged, header_words, *flags.values(), window, checksum, urgent
-    )
+    group = draft.begin(HEADER_BYTES, source, destination, sequence, acknowledged, header_words, *flags.values(), window, checksum, urgent)
     window.fix(WINDOW)
     for edit in (sequence, acknowledged, urgent, *flags.values()):
         edit.fix(0)

@@ -24,6 +24,8 @@ CHECKSUM_AT = 6
 class UdpFields(Computation):
     """Length and checksum; a checksum that comes out as zero is sent as ones (RFC 768)."""
 
+    edit_function = "udp_pg_edit_function"
+
     length: bool = True
     checksum: bool = True
 

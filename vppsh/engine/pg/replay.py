@@ -1,0 +1,118 @@
+"""The packets of a capture file as a stream's packets, over and over.
+
+Counterpart of pg_pcap_read and pg_stream_fill_replay in VPP's pg. The position in the file goes on when the stream is
+enabled again. Beyond VPP, files of the other byte order, with nanoseconds, and pcapng files are read.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vppsh.engine.pg.layout import MAX_PACKET_BYTES
+from vppsh.engine.wire.pcapfile import PcapFile
+from vppsh.engine.wire.pcaprecords import LINK_ETHERNET, LINK_RAW_IP
+from vppsh.engine.wire.ranges import copy_ranges
+from vppsh.errors import CommandError, InputFileError
+
+FILE_HEADER_BYTES = 24
+MAGICS = (b"\xa1\xb2\xc3\xd4", b"\xd4\xc3\xb2\xa1", b"\xa1\xb2\x3c\x4d", b"\x4d\x3c\xb2\xa1", b"\x0a\x0d\x0d\x0a")
+# Frames, and IP packets under each of the numbers that are used for them.
+LINK_TYPES = (LINK_ETHERNET, 12, LINK_RAW_IP, 228, 229)
+# Files up to this size are held in memory, so that they may change on disk while their stream lives.
+HELD_BYTES = 1 << 26
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Some packets.
+
+    raw      the memory they lie in, one-dimensional
+    offsets  where each begins
+    lengths  how long each is
+    """
+
+    raw: NDArray[np.uint8]
+    offsets: NDArray[np.int64]
+    lengths: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.offsets)
+
+    def __getitem__(self, part: slice) -> Batch:
+        return Batch(self.raw, self.offsets[part], self.lengths[part])
+
+
+@dataclass(frozen=True)
+class Recording:
+    """All packets of a file."""
+
+    packets: Batch
+
+    def __len__(self) -> int:
+        return len(self.packets)
+
+    def batch(self, first: int, n: int) -> Batch:
+        """`n` packets from number `first` on; behind the last comes the first again."""
+        packets = self.packets
+        if first + n <= len(packets):
+            return packets[first : first + n]
+        chosen = (first + np.arange(n)) % len(packets)
+        return Batch(packets.raw, packets.offsets[chosen], packets.lengths[chosen])
+
+
+def read_recording(name: str) -> Recording:
+    """The packets of a file; refused in VPP's words where it has some.
+
+    What was not captured of a packet is filled up with zeros to its length on the wire.
+    """
+    _check_header(name)
+    try:
+        file = PcapFile(name)
+        packets = file.packets(LINK_TYPES)
+    except InputFileError as error:
+        raise CommandError(str(error)) from error
+    if file.cut_off:
+        raise CommandError(f"short read `{name}'")
+    raw = np.array(file.data) if file.size <= HELD_BYTES else file.data
+    captured, lengths = packets.length.astype(np.int64), packets.original.astype(np.int64)
+    if int(lengths.max(initial=0)) > MAX_PACKET_BYTES:
+        raise CommandError(f"packet of {int(lengths.max())} bytes in `{name}'")
+    if (captured >= lengths).all():
+        return Recording(Batch(raw, packets.offset, lengths))
+    offsets = np.cumsum(lengths) - lengths
+    filled = np.zeros(int(lengths.sum()), np.uint8)
+    copy_ranges(raw, packets.offset, filled, offsets, np.minimum(captured, lengths))
+    return Recording(Batch(filled, offsets, lengths))
+
+
+def _check_header(name: str) -> None:
+    try:
+        with Path(name).open("rb") as file:
+            try:
+                header = file.read(FILE_HEADER_BYTES)
+            except OSError as error:
+                raise CommandError(f"read file header `{name}': {error.strerror}") from error
+    except OSError as error:
+        raise CommandError(f"open `{name}': {error.strerror}") from error
+    if len(header) < FILE_HEADER_BYTES:
+        # VPP names the last error there was, which has nothing to do with the file.
+        raise CommandError(f"read file header `{name}': Operation not supported")
+    if header[:4] not in MAGICS:
+        raise CommandError(f"bad magic `{name}'")
+
+
+def bytes_counted(batch: Batch, buffer_bytes: int) -> int:
+    """What VPP counts as received for a batch of a recording: it adds up as many buffers as there are packets.
+
+    As long as every packet fits into one buffer that is the sum of the lengths. Chains count again at every buffer,
+    and push packets at the end out of the sum.
+    """
+    if not len(batch) or int(batch.lengths.max()) <= buffer_bytes:
+        return int(batch.lengths.sum())
+    segments = -(-batch.lengths // buffer_bytes)
+    before = np.arange(int(segments.sum())) - np.repeat(np.cumsum(segments) - segments, segments)
+    return int((np.repeat(batch.lengths, segments) - before * buffer_bytes)[: len(batch)].sum())

@@ -97,6 +97,13 @@ def _count(lines: list[str], arguments: str) -> list[str]:
 
 
 FILTERS: dict[str, Callable[[list[str], str], list[str]]] = {"grep": _grep, "head": _head, "tail": _tail, "count": _count}
+FILTER_HELP = {
+    "grep": "the lines that match: grep [-i] [-v] RE",
+    "head": "the first lines: head [N]",
+    "tail": "the last lines: tail [N]",
+    "count": "how many lines",
+    "json": "the structured form",
+}
 REDIRECTS = {">": "w", ">>": "a"}
 
 

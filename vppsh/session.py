@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Any
 
 from vppsh.commands.context import CommandContext, StructuredText
 from vppsh.errors import CommandError, UsageError, VppshError
+from vppsh.grammar.assist import Completion, complete, help_text, spans
 from vppsh.grammar.macros import Macros
-from vppsh.grammar.reader import Reader
+from vppsh.grammar.reader import Reader, Span
 from vppsh.grammar.tree import CommandTree
-from vppsh.pipes import Pipeline, split_pipes
+from vppsh.pipes import FILTER_HELP, Pipeline, split_pipes
 
 if TYPE_CHECKING:
     from vppsh.engine.engine import Engine
@@ -188,3 +189,28 @@ class Session:
         with self._nested():
             reader = Reader(self._expand(line)[:-1] if len(line) > 1 else line)
             return None if self._dispatch(reader, self._aside) else reader.quote()
+
+    def complete(self, text: str, cursor: int) -> list[Completion]:
+        """What may be typed at the cursor of a line."""
+        typed = text[:cursor]
+        if typed.startswith("%"):
+            found = complete(self.shell, typed[1:], cursor - 1, self.context)
+            return [replace(completion, start=completion.start + 1) for completion in found]
+        after_bar = typed.rfind(" | ")
+        word = typed[after_bar + 3 :].lstrip()
+        if after_bar >= 0 and split_pipes(f"{typed[:after_bar]} | count").stages and not any(blank in word for blank in " \t"):
+            start = cursor - len(word)
+            return [Completion(name, start, help_line, "filter") for name, help_line in FILTER_HELP.items() if name.startswith(word)]
+        return complete(self.tree, typed, cursor, self.context)
+
+    def help(self, text: str) -> str:
+        """What `?` shows after a text."""
+        if text.startswith("%"):
+            return help_text(self.shell, text[1:])
+        return help_text(self.tree, text)
+
+    def spans(self, text: str) -> list[Span]:
+        """The parts of a line and what each was read as, for colouring."""
+        if text.startswith("%"):
+            return [Span(span.start + 1, span.end + 1, span.kind) for span in spans(self.shell, text[1:], self.context)]
+        return spans(self.tree, split_pipes(text).line, self.context)

@@ -22,9 +22,12 @@ class Sequence(Argument):
     def parse(self, reader: Reader, context: Context, values: dict[str, Any]) -> bool:
         """Read the parts in order."""
         start = reader.pos
+        coloured = len(reader.spans or ())
         for part in self.parts:
             if not part.parse(reader, context, values):
                 reader.pos = start
+                if reader.spans is not None:
+                    del reader.spans[coloured:]
                 return False
         return True
 

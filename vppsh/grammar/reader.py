@@ -31,6 +31,8 @@ _SIGNED = item(r"([+-]?[0-9]+)")
 _UNSIGNED = item(r"(\+?[0-9]+)")
 _HEX = item(r"(\+?[0-9a-fA-F]+)")
 _HEX_DIGITS = item(r"([0-9a-fA-F]+)")
+_BRACES = re.compile(r"[{}]|\\.?", re.DOTALL)
+_ESCAPED = re.compile(r"\\(.?)", re.DOTALL)
 _PLAIN_WORD = re.compile(r"[^\\{} \t\r\n]+(?=[ \t\r\n])")
 _NAME_AND_ID = item(r"([^\\{}. \t\r\n]+)\.([+-]?[0-9]{1,20})")
 
@@ -51,11 +53,13 @@ class Reader:
     are) when the input does not hold such a value.
     """
 
-    __slots__ = ("pos", "spans", "text")
+    __slots__ = ("base", "depth", "pos", "spans", "text")
 
     def __init__(self, text: str, pos: int = 0) -> None:
         self.text = text
         self.pos = pos
+        self.base = 0
+        self.depth = 0
         self.spans: list[Span] | None = None
 
     def __repr__(self) -> str:
@@ -111,9 +115,9 @@ class Reader:
     def note(self, start: int, kind: str) -> None:
         """Remember, when colours are wanted, what the text from `start` to here was read as."""
         if self.spans is not None:
-            end = min(self.pos, len(self.text))
-            start += len(self.text[start:end]) - len(self.text[start:end].lstrip(BLANKS))
-            self.spans.append(Span(start, start + len(self.text[start:end].rstrip(BLANKS)), kind))
+            read = self.text[start : self.pos]
+            first = self.base + start + len(read) - len(read.lstrip(BLANKS))
+            self.spans.append(Span(first, first + len(read.strip(BLANKS)), kind))
 
     # -- literals
 
@@ -228,45 +232,45 @@ class Reader:
 
     def raw_string(self, delimiter: str = "") -> str | None:
         """`string()` without skipping blanks."""
-        text, pos, length = self.text, self.pos, len(self.text)
-        if not delimiter:
-            plain = _PLAIN_WORD.match(text, pos) if pos < length else None
-            if plain is not None:
-                self.pos = plain.end()
-                return plain[0]
+        text, pos = self.text, self.pos
+        if pos >= len(text):
+            return None
+        if text[pos] == "{":
+            return self._braced()
+        plain = None if delimiter else _PLAIN_WORD.match(text, pos)
+        if plain is not None:
+            self.pos = plain.end()
+            return plain[0]
         taken: list[str] = []
-        depth, braced, closed = 0, False, False
-        while pos < length:
+        while pos < len(text):
             char = text[pos]
-            pos += 1
+            if char in BLANKS or char == delimiter:
+                self.pos = pos
+                return "".join(taken)
             if char == "\\":
-                if pos < length:
-                    taken.append(text[pos])
-                    pos += 1
-                continue
-            if char == "{":
-                depth += 1
-                if depth == 1 and not taken:
-                    braced = True
-                    continue
-            elif char == "}":
-                depth -= 1
-                if braced and depth == 0:
-                    closed = True
-                    break
-            elif not braced and (char in BLANKS or char == delimiter):
-                pos -= 1
-                closed = True
-                break
+                pos += 1
+                char = text[pos : pos + 1]
             taken.append(char)
-        if not closed:
-            if not taken and depth == 1:
-                taken.append("{")  # an opening brace at the very end is a word
-            if not taken:
-                return None
-            pos = END
-        self.pos = pos
+            pos += 1
+        if not taken:
+            return None
+        self.pos = END
         return "".join(taken)
+
+    def _braced(self) -> str:
+        """What is between an opening brace and the closing one that belongs to it, or the end."""
+        text, depth, opened = self.text, 0, self.pos
+        end = len(text)
+        self.pos = END
+        for found in _BRACES.finditer(text, opened):
+            depth += {"{": 1, "}": -1}.get(found[0], 0)
+            if depth == 0:
+                end, self.pos = found.start(), found.end()
+                break
+        inside = text[opened + 1 : end]
+        if "\\" in inside:
+            inside = _ESCAPED.sub(r"\1", inside)
+        return inside or ("{" if depth else "")  # an opening brace at the very end is a word
 
     def name_and_id(self) -> tuple[str, int] | None:
         """`%_%v.%d%_`: a name, a dot, a number, without blanks between (a sub-interface)."""
@@ -302,17 +306,27 @@ class Reader:
 
     def line_input(self) -> Reader | None:
         """`unformat_line_input`: the line as a reader of its own."""
+        start = self.pos
         line = self.line()
-        return None if line is None else Reader(line)
+        return None if line is None else self._inner(line, start)
+
+    def _inner(self, text: str, start: int) -> Reader:
+        """A reader of a part that begins at `start`, with the same list of spans."""
+        inner = Reader(text)
+        inner.base = self.base + start
+        inner.depth = self.depth + 1
+        inner.spans = self.spans
+        return inner
 
     def sub_input(self) -> Reader | None:
         """`{ ... }` as a reader of its own; None when no brace comes next."""
         start = self.pos
         self.skip_blanks()
         if self.peek() == "{":
+            opened = self.pos
             inner = self.raw_string()
             if inner is not None:
                 self.skip_blanks()
-                return Reader(inner)
+                return self._inner(inner, opened + 1)
         self.pos = start
         return None

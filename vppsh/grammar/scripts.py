@@ -11,6 +11,8 @@ from dataclasses import dataclass
 
 from vppsh.errors import InputFileError
 
+MAX_SHOWN = 60
+
 
 @dataclass(frozen=True)
 class ScriptLine:
@@ -64,7 +66,8 @@ def _exec_line(text: str, pos: int) -> tuple[str, int]:
 
 def run_lines(lines: Iterable[str], name: str) -> Iterator[ScriptLine]:
     """The command lines of a `run` file; raises InputFileError when braces stay open at its end."""
-    pending, depth, first = "", 0, 0
+    pending: list[str] = []
+    depth = first = 0
     for number, raw in enumerate(lines, 1):
         line = raw.strip()
         if not pending:
@@ -72,10 +75,11 @@ def run_lines(lines: Iterable[str], name: str) -> Iterator[ScriptLine]:
                 continue
             first = number
         depth += line.count("{") - line.count("}")
-        pending = f"{pending} {line}".strip() if pending else line
-        if depth <= 0 or line.startswith("%sleep"):
-            yield ScriptLine(first, pending)
-            pending, depth = "", 0
+        pending.append(line)
+        if depth <= 0:
+            yield ScriptLine(first, " ".join(pending).strip() if len(pending) > 1 else line)
+            pending, depth = [], 0
     if pending:
-        shown = pending if len(pending) <= 60 else pending[:60] + "..."
+        shown = " ".join(pending).rstrip()
+        shown = shown if len(shown) <= MAX_SHOWN else shown[:MAX_SHOWN] + "..."
         raise InputFileError(f"{name}:{first}: braces never closed: {shown}")

@@ -28,6 +28,7 @@ from vppsh.grammar.reader import BLANKS, END, Reader
 from vppsh.registry import CommandSpec
 
 VPP_COMMANDS = Path(__file__).with_name("vpp_commands.txt")
+MAX_DEPTH = 32
 
 _WORD = re.compile(r"[ \t\r\n]*([A-Za-z0-9_-]+)(?:[ \t\r\n]|\Z)")
 _NAME = re.compile(r"[A-Za-z0-9_-]*")
@@ -126,6 +127,8 @@ class CommandTree:
             reader.pos = left
 
     def _dispatch(self, reader: Reader, parent: Node, context: Context, out: list[str]) -> None:
+        if reader.depth > MAX_DEPTH:
+            raise CommandError(f"braces nest more than {MAX_DEPTH} deep")
         found = _WORD.match(reader.text, reader.pos)
         child = parent.cache.get(found[1]) if found is not None else None
         if found is not None and child is not None:

@@ -115,7 +115,7 @@ def test_options_come_in_any_order_until_the_input_ends() -> None:
 
 
 def test_options_quote_what_they_do_not_know() -> None:
-    with pytest.raises(CommandError, match="^unknown input `via nowhere at all'$"):
+    with pytest.raises(CommandError, match=r"^unknown input `via nowhere at all'$"):
         parse(ROUTE, "add 10.1.0.0/16 via nowhere at all\n")
 
 
@@ -132,7 +132,7 @@ def test_options_that_read_nothing_end_the_loop() -> None:
 def test_without_a_line_there_is_nothing_to_read() -> None:
     with pytest.raises(NoInput):
         parse(ROUTE, "")
-    with pytest.raises(CommandError, match="^expected required argument"):
+    with pytest.raises(CommandError, match=r"^expected required argument\(s\)$"):
         parse(line_input(options(), empty_error="expected required argument(s)"), "")
     assert parse(line_input(options(flag("on")), call_when_empty=True), "\n") == ({"on": False}, "")
 

@@ -15,7 +15,10 @@ _HEX_DIGITS = frozenset("0123456789abcdefABCDEF")
 
 
 class Keyword(Argument):
-    """A literal; when it has a name, `Args` holds `value` if it was typed and `default` otherwise."""
+    """A literal; when it has a name, `Args` holds `value` if it was typed and `default` otherwise.
+
+    The empty literal is always there: in a sequence it sets one more value.
+    """
 
     def __init__(self, literal: str, name: str = "", value: Any = True, default: Any = False, help: str = "") -> None:
         self.literal = literal
@@ -23,14 +26,14 @@ class Keyword(Argument):
         self.value = value
         self.default = default
         self.help = help
-        self.first = frozenset(literal[0])
+        self.first = frozenset(literal[0]) if literal else None
 
     def parse(self, reader: Reader, context: Context, values: dict[str, Any]) -> bool:
         """Read the literal (as a prefix of the input, as VPP does)."""
         start = reader.pos
-        if not reader.word(self.literal):
+        if self.literal and not reader.word(self.literal):
             return False
-        if reader.spans is not None:
+        if reader.spans is not None and self.literal:
             reader.note(start, "keyword")
         if self.name:
             values[self.name] = self.value
@@ -38,6 +41,8 @@ class Keyword(Argument):
 
     def follow(self, reader: Reader, context: Context, out: list[Candidate]) -> Follow:
         """Offer the literal at the cursor."""
+        if not self.literal:
+            return Follow.NEXT
         if reader.finished():
             out.append(Candidate(self.literal, self.help))
             return Follow.HERE

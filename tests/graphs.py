@@ -11,7 +11,7 @@ from vppsh.engine.context import Context
 from vppsh.engine.engine import Engine
 from vppsh.engine.features import drop, interface_nodes
 from vppsh.engine.frame import Frame
-from vppsh.registry import Catalog, NodeSpec, node
+from vppsh.registry import Catalog, NodeSpec, discover, node
 
 SIZES = (1, 7, 255, 256, 257)
 
@@ -46,8 +46,8 @@ def engine_with(*more: object, **options: object) -> Engine:
 
 
 def full_engine() -> Engine:
-    """An engine with everything that vppsh has, on a clock that stands still."""
-    return Engine(clock=FakeClock(), random=np.random.default_rng(1))
+    """An engine with every node that vppsh has, on a clock that stands still."""
+    return Engine(discover(("vppsh.engine.features",)), clock=FakeClock(), random=np.random.default_rng(1))
 
 
 def fill(engine: Engine, packets: Iterable[bytes], *, sw_if_index: int = 0, scattered: bool = False) -> Frame:

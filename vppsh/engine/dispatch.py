@@ -61,6 +61,10 @@ class Dispatcher:
         else:
             self._fill(target, frame)
 
+    def send(self, target: Node, frame: Frame) -> None:
+        """Let a frame of its own wait for a node that is nobody's next (vlib_put_frame_to_node)."""
+        self._waiting.append((target, frame))
+
     def _open(self, target: Node, frame: Frame) -> None:
         target.pending = frame
         self._waiting.append((target, frame))

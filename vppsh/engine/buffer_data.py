@@ -1,0 +1,47 @@
+"""Bytes of many packets at once, and copies of packets: what checksums, ICMP errors and mirrors need."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vppsh.engine.buffers import NONE, BufferFlag, BufferPool, Indices
+
+# Widths are rounded up to this, so that the pool is seen through few different views.
+PIECE = 64
+
+# What is the buffer's and not the packet's; VPP keeps these outside of the buffer's opaque words.
+OWN = ("flags", "error", "trace", "feature_pos", "next_buffer", "total_length_rest")
+
+
+def copy_first(buffers: BufferPool, rows: Indices) -> Indices:
+    """Copies of the first buffer of each packet, flags cleared but in the same trace (vlib_buffer_copy_no_chain).
+
+    There are fewer copies than packets when the pool runs out: those of the first ones.
+    """
+    copies = buffers.allocate_indices(len(rows))
+    rows = rows[: len(copies)]
+    for name, fresh in buffers.fresh.items():
+        column = getattr(buffers, name)
+        column[copies] = fresh if name in OWN else column[rows]
+    buffers.data[copies] = buffers.data[rows]
+    traced = buffers.trace[rows] != NONE
+    buffers.trace[copies] = buffers.trace[rows]
+    buffers.flags[copies] = np.where(traced, np.uint32(BufferFlag.IS_TRACED), np.uint32(0))
+    return copies
+
+
+def gather(buffers: BufferPool, start: NDArray[np.int64], width: int) -> NDArray[np.uint8]:
+    """Copies of `width` bytes (or some more) from each byte address on: uint8 (n, width).
+
+    What lies beyond a packet's end is whatever the buffer held before.
+    """
+    width = -(-max(width, 1) // PIECE) * PIECE
+    pieces = buffers.bytes_at(np.dtype(f"V{width}"))
+    last = len(pieces) - 1
+    rows = pieces[np.minimum(start, last)].view(np.uint8).reshape(len(start), width)
+    for position in np.flatnonzero(start > last).tolist():
+        # Too near to the pool's end for a whole piece: what the last piece has more in front is left out.
+        ahead = int(start[position]) - last
+        rows[position, : width - ahead] = rows[position, ahead:].copy()
+    return rows

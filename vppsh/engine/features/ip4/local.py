@@ -1,0 +1,173 @@
+"""ip4-receive, ip4-local and ip4-local-end-of-arc: packets for us, checked and handed to their protocol.
+
+Counterpart of vnet/ip/ip4_forward.c (ip4_local_inline). Fragments are reassembled first; a packet that was
+translated on its way is not checked again; the source of every other packet must be reachable and not be ours.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vppsh.engine.buffers import BufferFlag
+from vppsh.engine.context import Context, Nexts
+from vppsh.engine.engine import Engine
+from vppsh.engine.features.ip4.errors import (
+    IP4_ERRORS,
+    SPOOFED_LOCAL_PACKETS,
+    SRC_LOOKUP_MISS,
+    TCP_CHECKSUM,
+    UDP_CHECKSUM,
+    UNKNOWN_PROTOCOL,
+)  # fmt: skip
+from vppsh.engine.features.ip4.trace import format_forward_trace, trace_forward
+from vppsh.engine.fib.dpo import DpoType
+from vppsh.engine.fib.fib import Fib
+from vppsh.engine.frame import Frame
+from vppsh.engine.l4_checksum import l4_intact
+from vppsh.engine.wire import ip4, ip_protocol, udp
+from vppsh.registry import arc, demux, feature, node
+
+DROP, PUNT, ICMP, REASSEMBLY = range(4)
+NEXTS = ("ip4-drop", "ip4-punt", "ip4-icmp-input", "ip4-local-full-reassembly")
+
+LOCAL_ARC = arc("ip4-local", "ip4-local", "ip4-receive", end="ip4-local-end-of-arc")
+END_OF_ARC = feature("ip4-local", "ip4-local-end-of-arc")
+ICMP_PROTOCOL = demux("ip4-local", ip_protocol.ICMP, "ip4-icmp-input")
+
+BROADCAST = np.uint32(0xFFFFFFFF)
+COMPUTED = np.uint32(BufferFlag.L4_CHECKSUM_COMPUTED)
+CORRECT = np.uint32(BufferFlag.L4_CHECKSUM_CORRECT)
+NATED = np.uint32(BufferFlag.IS_NATED)
+MARKS = np.uint32(BufferFlag.IS_IP4 | BufferFlag.L3_HDR_OFFSET_VALID)
+
+
+class LocalProtocols:
+    """Which node handles which IP protocol: those of `demux("ip4-local", protocol, node)`, and what is registered later.
+
+    slots  int32 (256,): the slot of ip4-local for each protocol, PUNT where nobody wants it
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._graph = engine.graph
+        self.slots: NDArray[np.int32] = np.full(256, PUNT, np.int32)
+        for each in engine.catalog.demuxes:
+            if each.node == "ip4-local":
+                self.register(each.key, each.target)
+
+    def register(self, protocol: int, name: str) -> None:
+        """Hand packets of a protocol to a node from now on (ip4_register_protocol)."""
+        self.slots[protocol] = self._graph.next_by_name("ip4-local", name)
+
+    def unregister(self, protocol: int) -> None:
+        """Punt packets of a protocol again."""
+        self.slots[protocol] = PUNT
+
+    def handlers(self) -> list[tuple[int, str]]:
+        """(protocol, node) of the protocols that somebody handles, in order."""
+        nexts = self._graph["ip4-local"].nexts
+        return [(number, nexts[int(slot)].name) for number, slot in enumerate(self.slots) if slot != PUNT]
+
+
+def _check_sums(ctx: Context, frame: Frame, header: NDArray[np.void], errors: NDArray[np.int32]) -> None:
+    """Verify TCP and UDP checksums where nobody has done so yet."""
+    buffers = ctx.buffers
+    protocol = header["protocol"]
+    is_udp = protocol == ip_protocol.UDP
+    checked = is_udp | (protocol == ip_protocol.TCP)
+    if not checked.any():
+        return
+    flags = buffers.flags[frame.rows]
+    unknown = checked & (flags & COMPUTED == 0)
+    if unknown.any():
+        part = frame.pick(buffers, unknown)
+        without = is_udp[unknown] & (buffers.load(part, udp.HEADER, ip4.HEADER.itemsize)["checksum"] == udp.NO_CHECKSUM)
+        intact = without | l4_intact(buffers, part)
+        buffers.flags[part.rows] |= COMPUTED | np.where(intact, CORRECT, np.uint32(0))
+        # A datagram that claims to be longer than its packet is charged as a bad checksum, as in VPP.
+        lengths = buffers.bytes_at(udp.HEADER)[buffers.addresses(part) + ip4.header_bytes(header["version_and_length"][unknown])]["length"]
+        too_long = is_udp[unknown] & (lengths > header["length"][unknown])
+        bad = np.zeros(frame.n, bool)
+        bad[unknown] = ~intact | too_long
+    else:
+        bad = np.zeros(frame.n, bool)
+    bad |= checked & ~unknown & (flags & CORRECT == 0)
+    errors[bad] = np.where(is_udp[bad], UDP_CHECKSUM, TCP_CHECKSUM)
+
+
+def _check_sources(ctx: Context, frame: Frame, header: NDArray[np.void], errors: NDArray[np.int32], received: bool) -> NDArray[np.int32]:
+    """Look the sources up; the interface by which each packet counts as received."""
+    buffers, fib = ctx.buffers, ctx.get(Fib)
+    rows = frame.rows
+    named = buffers.tx_sw_if_index[rows]
+    tables = np.where(named >= 0, named, buffers.fib_index[rows])
+    buffers.fib_index[rows] = tables
+    interfaces: NDArray[np.int32] = buffers.rx_sw_if_index[rows]
+    destination = buffers.adj_index[rows].copy()
+    if received:
+        owners = fib.receives.sw_if_index[destination]
+        interfaces = np.where(owners >= 0, owners, interfaces)
+    found = fib.ip4.mtrie.lookup(tables, header["src"].astype(np.uint32))
+    buffers.adj_index_rx[rows] = destination
+    buffers.adj_index[rows] = found
+    balances = fib.load_balances
+    good = errors == UNKNOWN_PROTOCOL
+    ours = balances.dpo_type[found] == DpoType.RECEIVE
+    errors[good & ours] = SPOOFED_LOCAL_PACKETS
+    lists = balances.urpf[found]
+    unreachable = ((lists < 0) | (fib.urpfs.size[lists] == 0)) & (header["dst"] != BROADCAST)
+    errors[good & ~ours & unreachable] = SRC_LOOKUP_MISS
+    return interfaces
+
+
+def _local(ctx: Context, frame: Frame, *, head: bool, received: bool = False) -> Nexts:
+    """All three nodes; `head` of the feature arc, where packets are checked; `received` by a receive object."""
+    buffers, arcs = ctx.buffers, ctx.engine.arcs
+    trace_forward(ctx, frame)
+    rows = frame.rows
+    # Load.
+    header = buffers.load(frame, ip4.HEADER)
+    buffers.l3_hdr_offset[rows] = buffers.current_data[rows]
+    buffers.flags[rows] |= MARKS
+    # Decide.
+    fragment = ip4.is_fragment(header["flags_and_offset"]) != 0
+    nexts = np.where(fragment, REASSEMBLY, ctx.get(LocalProtocols).slots[header["protocol"]])
+    errors = np.full(frame.n, UNKNOWN_PROTOCOL, np.int32)
+    interfaces = buffers.rx_sw_if_index[rows]
+    if head:
+        plain = ~fragment & (buffers.flags[rows] & NATED == 0)
+        if plain.all():
+            _check_sums(ctx, frame, header, errors)
+            interfaces = _check_sources(ctx, frame, header, errors, received)
+        elif plain.any():
+            part, some = frame.pick(buffers, plain), errors[plain]
+            _check_sums(ctx, part, header[plain], some)
+            interfaces = interfaces.copy()
+            interfaces[plain] = _check_sources(ctx, part, header[plain], some, received)
+            errors[plain] = some
+    # Act.
+    good = errors == UNKNOWN_PROTOCOL
+    nexts[~good] = DROP
+    buffers.error[rows] = ctx.error_base + errors
+    if head and arcs["ip4-local"].used:
+        featured = np.asarray(arcs.start(arcs["ip4-local"], ctx, frame, interfaces, -1))
+        nexts = np.where(good & (featured >= 0), featured, nexts)
+    return nexts
+
+
+@node("ip4-local", nexts=NEXTS, errors=IP4_ERRORS, trace=format_forward_trace)
+def ip4_local(ctx: Context, frame: Frame) -> Nexts:
+    """Packets that are for us for another reason than their destination."""
+    return _local(ctx, frame, head=True)
+
+
+@node("ip4-receive", sibling_of="ip4-local", errors_of="ip4-local", trace=format_forward_trace)
+def ip4_receive(ctx: Context, frame: Frame) -> Nexts:
+    """Packets to one of our addresses."""
+    return _local(ctx, frame, head=True, received=True)
+
+
+@node("ip4-local-end-of-arc", sibling_of="ip4-local", errors_of="ip4-local", trace=format_forward_trace)
+def ip4_local_end_of_arc(ctx: Context, frame: Frame) -> Nexts:
+    """Behind the features: to the protocol."""
+    return _local(ctx, frame, head=False)

@@ -50,6 +50,10 @@ class InputFileError(VppshError):
     """A file given by the user cannot be read as what it should be."""
 
 
+class OutputFileError(VppshError):
+    """A file that the user asked for cannot be written."""
+
+
 class GraphError(VppshError):
     """Declarations do not fit together; the text lists every fault found."""
 

@@ -242,7 +242,8 @@ class Adjacencies(Rows):
         if not interface.hardware.hardware_class.ethernet:
             self.set_rewrite(adjacency, Kind.REWRITE if adjacency.kind is Kind.INCOMPLETE else adjacency.kind, b"")
         elif adjacency.kind is Kind.GLEAN:
-            self._write(adjacency, self.ethernet_header(interface, BROADCAST, ARP_ETHERTYPE))
+            ethertype = ARP_ETHERTYPE if adjacency.protocol is Protocol.IP4 else ETHERTYPES[adjacency.protocol]
+            self._write(adjacency, self.ethernet_header(interface, BROADCAST, ethertype))
         elif adjacency.kind is Kind.BROADCAST:
             self.set_rewrite(adjacency, Kind.BROADCAST, self.ethernet_header(interface, BROADCAST, ETHERTYPES[adjacency.link]))
         elif adjacency.kind is Kind.MCAST:
@@ -310,8 +311,8 @@ class Adjacencies(Rows):
         name = self._name(adjacency.interface)
         next_hop = format_address(adjacency.protocol, adjacency.next_hop)
         if adjacency.kind is Kind.INCOMPLETE:
-            return f"arp-{adjacency.link.link_name}: via {next_hop} {name}"
-        rewrite = self._format_rewrite(adjacency.index, name)
+            return f"arp-{adjacency.link.link_name}: via {next_hop} {name or f'DELETED ({adjacency.interface})'}"
+        rewrite = self._format_rewrite(adjacency.index, f"{name}:" if name else f"DELETED:{adjacency.interface}")
         if adjacency.kind is Kind.GLEAN:
             return f"{adjacency.protocol.fib_name}-glean: [src:{_glean_source(adjacency)}] {rewrite}"
         if adjacency.kind is Kind.MCAST:
@@ -328,10 +329,10 @@ class Adjacencies(Rows):
         flags = "".join(f"{flag} " for bit, flag in enumerate(FLAG_NAMES) if self.flags[row] >> bit & 1)
         length = int(self.rewrite_length[row])
         data = f" {self.rewrite[row, :length].tobytes().hex()}" if length else ""
-        return f"{name}: mtu:{self.mtu[row]} next:{self.next_slot[row]} flags:[{flags}]{data}"
+        return f"{name} mtu:{self.mtu[row]} next:{self.next_slot[row]} flags:[{flags}]{data}"
 
     def _name(self, interface: int) -> str:
-        return self._interfaces[interface].name if interface in self._interfaces else f"DELETED:{interface}"
+        return self._interfaces[interface].name if interface in self._interfaces else ""
 
     def _create(self, protocol: Protocol, link: Protocol, next_hop: int, interface: int, kind: Kind) -> Adjacency:
         row = self._allocate()
@@ -367,7 +368,8 @@ class Adjacencies(Rows):
             if change is Change.MTU:
                 for adjacency in adjacencies:
                     self._update_mtu(adjacency)
-            elif change is Change.MAC:
+            elif change in (Change.MAC, Change.ADDED):
+                # What was left of a deleted interface belongs to the one that has its number now.
                 for adjacency in adjacencies + self.gleans_of(index, protocol):
                     self.update(adjacency)
 

@@ -5,10 +5,12 @@ VPP counterpart: vnet/fib/ as a whole, ip4_add_interface_routes and ip6_add_inte
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from vppsh.engine.adjacency import ALL_ONES, Adjacencies, Reason
+from vppsh.engine.adjacency import ALL_ONES, Adjacencies, Adjacency, Reason
 from vppsh.engine.interfaces import Change, Interface, Interfaces
+from vppsh.engine.ip_enable import IpEnable
 
 from .dpo import Dpo, Dpos, DpoType
 from .load_balance import LoadBalances
@@ -32,6 +34,8 @@ class Fib:
     ip4, ip6     tables by protocol
     addresses    (address, length) of each interface, in order of configuration, by (protocol, sw_if_index)
     entries, paths, path_lists    pools numbered as VPP numbers them
+    address_watchers  called with (protocol, interface, address, length) when an interface loses an address
+    bind_watchers     called with (protocol, interface, old table, new table)
     """
 
     def __init__(self, engine: Engine) -> None:
@@ -50,6 +54,9 @@ class Fib:
         self.path_lists = Pool()
         self.shared_path_lists: dict[tuple[object, ...], PathList] = {}
         self.addresses: dict[tuple[Protocol, int], list[tuple[int, int]]] = {}
+        self.address_watchers: list[Callable[[Protocol, int, int, int], None]] = []
+        self.bind_watchers: list[Callable[[Protocol, int, int, int], None]] = []
+        self._table_id_seed = 0
         self._lenders: dict[int, int] = {}
         self._directed_broadcast: set[int] = set()
         self._connected: dict[tuple[Protocol, int, int, int], int] = {}
@@ -57,7 +64,9 @@ class Fib:
         self.ip6 = Ip6Tables(self)
         self.ip4.find_or_create(0, Source.DEFAULT_ROUTE)
         self.ip6.find_or_create(0, Source.DEFAULT_ROUTE)
+        self._multicast: dict[tuple[Protocol, int], Adjacency] = {}
         self.interfaces.subscribe(self._interface_changed)
+        engine.get(IpEnable).subscribe(self._protocol_enabled)
 
     def tables(self, protocol: Protocol) -> FibTables:
         """The tables of a protocol."""
@@ -67,6 +76,15 @@ class Fib:
         """The table of an interface."""
         tables = self.tables(protocol)
         return tables[tables.index_of_interface(sw_if_index)]
+
+    def unused_table_id(self, protocol: Protocol) -> int:
+        """A number that no table has, from the generator VPP draws such numbers from."""
+        while True:
+            self._table_id_seed = (1664525 * self._table_id_seed + 1013904223) & 0xFFFFFFFF
+            for step in range(1024):
+                self._table_id_seed = (self._table_id_seed + (step if step % 2 else -step)) & 0xFFFFFFFF
+                if self._table_id_seed != 0xFFFFFFFF and self.tables(protocol).find(self._table_id_seed) is None:
+                    return self._table_id_seed
 
     @staticmethod
     def behaviour(source: Source) -> Behaviour:
@@ -84,11 +102,11 @@ class Fib:
 
     def interface_name(self, sw_if_index: int) -> str:
         """The name of an interface, for texts."""
-        return self.interfaces[sw_if_index].name if sw_if_index in self.interfaces else "DELETED"
+        return self.interfaces[sw_if_index].name if sw_if_index in self.interfaces else f"DELETED ({sw_if_index})"
 
     def is_point_to_point(self, sw_if_index: int) -> bool:
-        """Whether an interface has one peer only."""
-        return sw_if_index in self.interfaces and self.interfaces[sw_if_index].hardware.hardware_class.point_to_point
+        """Whether an interface has one peer only; VPP says so of one that is gone, too."""
+        return sw_if_index not in self.interfaces or self.interfaces[sw_if_index].hardware.hardware_class.point_to_point
 
     def urpf_interface(self, dpo: Dpo) -> int:
         """The interface from which answers to what an object sends may come."""
@@ -111,6 +129,8 @@ class Fib:
         self.addresses[protocol, sw_if_index].remove((address, length))
         if self.interfaces[sw_if_index].admin_up:
             self._delete_routes(protocol, sw_if_index, address, length)
+        for watcher in self.address_watchers:
+            watcher(protocol, sw_if_index, address, length)
 
     def bind(self, protocol: Protocol, sw_if_index: int, fib_index: int) -> None:
         """Put an interface in a table."""
@@ -125,6 +145,8 @@ class Fib:
             new.lock(Source.INTERFACE)
         for adjacency in self.adjacencies.gleans_of(sw_if_index, protocol):
             self.adjacencies.tell(adjacency, Reason.BOUND)
+        for watcher in self.bind_watchers:
+            watcher(protocol, sw_if_index, old.index, fib_index)
         if old.index:
             old.unlock(Source.INTERFACE)
 
@@ -161,11 +183,17 @@ class Fib:
             for protocol in IP_PROTOCOLS:
                 for address, length in list(self.addresses.pop((protocol, index), ())):
                     self._delete_routes(protocol, index, address, length)
-            self._tell(index, Reason.DELETED, neighbors=True, gleans=True)
             for protocol in IP_PROTOCOLS:
                 self.bind(protocol, index, 0)
             self._lenders.pop(index, None)
             self._directed_broadcast.discard(index)
+
+    def _protocol_enabled(self, protocol: Protocol, sw_if_index: int, enabled: bool) -> None:
+        """The multicast FIB attaches its special groups to an enabled interface, which takes a glean without a prefix."""
+        if enabled:
+            self._multicast[protocol, sw_if_index] = self.adjacencies.glean(protocol, sw_if_index, None)
+        else:
+            self.adjacencies.unlock(self._multicast.pop((protocol, sw_if_index)))
 
     def _admin_changed(self, interface: Interface) -> None:
         index = interface.sw_if_index

@@ -206,8 +206,7 @@ class Path:
             self._update_recursive()
         elif kind is Kind.DEAG:
             lookup = LookupInput.SOURCE if self.flags & PathFlag.SOURCE_LOOKUP else LookupInput.DESTINATION
-            multicast = bool(self.flags & PathFlag.RPF_ID)
-            self.dpo = self.fib.lookups.create(self.protocol, self.table, lookup, multicast=multicast)
+            self.dpo = self.fib.lookups.create(self.protocol, self.table, lookup)
         elif kind is Kind.RECEIVE:
             self.dpo = self.fib.receives.create(self.protocol, self.interface, self.address)
         elif kind is Kind.INTERFACE_RX:
@@ -342,7 +341,9 @@ class Path:
             where = f"if_index:{self.interface}" if gone else self.fib.interface_name(self.interface)
             if not gone and self.fib.is_point_to_point(self.interface):
                 where += " (p2p)"
-            text = f"{format_address(self.protocol, self.address)} {where}\n"
+            # VPP prints the next hop as whichever family it looks like: a broadcast is all ones of IPv6.
+            family = Protocol.IP6 if self.address >> 32 else self.protocol
+            text = f"{format_address(family, self.address)} {where}\n"
             if self.dpo is INVALID:
                 return text + " " * (indent + 2) + "unresolved"
             return text + " " * indent + self.fib.dpos.format(self.dpo, 13)

@@ -16,7 +16,7 @@ from vppsh.engine.adjacency import Reason
 from .dpo import Dpo
 from .load_balance import NextHop
 from .path import Kind, Path
-from .types import PATH_LIST_FLAG_NAMES, Chain, PathFlag, PathListFlag, Protocol, RoutePath, flag_names
+from .types import NO_INTERFACE, PATH_LIST_FLAG_NAMES, Chain, PathFlag, PathListFlag, Protocol, RoutePath, flag_names
 
 if TYPE_CHECKING:
     from .entry import Entry
@@ -202,7 +202,9 @@ def create_special(fib: Fib, protocol: Protocol, flags: int, dpo: Dpo | None) ->
         path_flags |= PathFlag.EXCLUSIVE
     if flags & PathListFlag.LOCAL:
         path_flags |= PathFlag.LOCAL
-    path = Path(path_list, RoutePath(protocol, flags=path_flags, dpo=dpo))
+    # VPP leaves the interface of a path that is for us at 0, local0.
+    interface = 0 if path_flags & PathFlag.LOCAL else NO_INTERFACE
+    path = Path(path_list, RoutePath(protocol, interface=interface, flags=path_flags, dpo=dpo))
     if path_flags & PathFlag.DROP:
         path.kind = Kind.SPECIAL
     elif path_flags & PathFlag.LOCAL:

@@ -15,10 +15,12 @@ from vppsh.engine.interfaces import Interfaces
 
 from .dpo import Dpo, Dpos, DpoType
 from .rows import Rows
-from .types import NO_INTERFACE, Protocol, format_address
+from .types import NO_INTERFACE, Protocol, Source, format_address
 
 if TYPE_CHECKING:
     from vppsh.engine.engine import Engine
+
+    from .tables import FibTable
 
 
 class NullAction(enum.IntEnum):
@@ -98,47 +100,53 @@ class LookupInput(enum.IntEnum):
         return ("src-address", "dst-address")[self]
 
 
+SOURCE_LOOKUP_NODES = {Protocol.IP4: "lookup-ip4-src", Protocol.IP6: "lookup-ip6-src"}
+
+
 class Lookups(Rows):
     """Lookup objects: look again, in another table.
 
-    fib_index  the table; -1 for the one of the packet's interface
-    source     1 when the source address is looked up
-    multicast  1 when it is a multicast table
+    fib_index    the table
+    source       1 when the source address is looked up
+    source_type  the type of those: they have nodes of their own
     """
 
     fib_index: NDArray[np.int32]
     source: NDArray[np.uint8]
-    multicast: NDArray[np.uint8]
 
     def __init__(self, engine: Engine) -> None:
-        super().__init__({"fib_index": ("i4", -1), "source": ("u1", 0), "multicast": ("u1", 0)})
+        super().__init__({"fib_index": ("i4", -1), "source": ("u1", 0)})
         self._engine = engine
         self._protocols: dict[int, Protocol] = {}
-        engine.get(Dpos).register(DpoType.LOOKUP, self._format)
+        dpos = engine.get(Dpos)
+        dpos.register(DpoType.LOOKUP, self._format)
+        self.source_type = dpos.new_type("dpo-lookup", SOURCE_LOOKUP_NODES, self._format)
 
-    def create(self, protocol: Protocol, fib_index: int, lookup: LookupInput, *, multicast: bool = False) -> Dpo:
-        """A lookup object for a table."""
+    def create(self, protocol: Protocol, fib_index: int, lookup: LookupInput) -> Dpo:
+        """A lookup object for a table, which it keeps."""
         row = self._allocate()
         self.fib_index[row] = fib_index
         self.source[row] = lookup is LookupInput.SOURCE
-        self.multicast[row] = multicast
         self._protocols[row] = protocol
-        return Dpo(int(DpoType.LOOKUP), int(protocol), row)
+        self._table(row).lock(Source.RECURSIVE)
+        kind = self.source_type if lookup is LookupInput.SOURCE else int(DpoType.LOOKUP)
+        return Dpo(kind, int(protocol), row)
 
     def destroy(self, dpo: Dpo) -> None:
         """Free a lookup object."""
+        table = self._table(dpo.index)
         del self._protocols[dpo.index]
         self._release(dpo.index)
+        table.unlock(Source.RECURSIVE)
 
-    def _format(self, index: int, indent: int) -> str:
+    def _table(self, row: int) -> FibTable:
         from .fib import Fib
 
-        protocol = self._protocols[index]
+        return self._engine.get(Fib).tables(self._protocols[row])[int(self.fib_index[row])]
+
+    def _format(self, index: int, indent: int) -> str:
         lookup = LookupInput.SOURCE if self.source[index] else LookupInput.DESTINATION
-        cast = "multicast" if self.multicast[index] else "unicast"
-        if self.fib_index[index] < 0:
-            return f"{lookup.text},{cast} lookup in interface's {protocol.text} table"
-        return f"{lookup.text},{cast} lookup in {self._engine.get(Fib).tables(protocol).name(int(self.fib_index[index]))}"
+        return f"{lookup.text},unicast lookup in {self._table(index).name}"
 
 
 class InterfaceReceives(Rows):

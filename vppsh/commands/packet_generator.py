@@ -11,7 +11,7 @@ from vppsh.engine.features.pg.interfaces import INPUT_NODE, Mode, PgInterfaces
 from vppsh.engine.features.pg.streams import Stream, Streams
 from vppsh.engine.pg.edit import EditKind
 from vppsh.engine.pg.headers.ethernet import read_ethernet
-from vppsh.engine.pg.headers.lookup import ReadHeader, attempt, index
+from vppsh.engine.pg.headers.lookup import attempt, index
 from vppsh.engine.pg.headers.payload import read_payload
 from vppsh.engine.pg.layout import Draft, Template
 from vppsh.engine.pg.replay import read_recording
@@ -99,7 +99,7 @@ class PacketData(Value):
         return reader.string()
 
     def parse(self, reader: Reader, context: Context, values: dict[str, Any]) -> bool:
-        return self.name not in values and super().parse(reader, context, values)
+        return values.get(self.name) is None and super().parse(reader, context, values)
 
     def candidates(self, context: Context) -> Iterable[Candidate]:
         return (Candidate("{", "packet data: IP4: MAC -> MAC UDP: IP -> IP UDP: PORT -> PORT incrementing N", "hint"),)
@@ -181,7 +181,7 @@ def new(ctx: CommandContext, args: Args) -> None:
         if spec.limit == 0:
             spec = replace(spec, limit=len(recording))
     else:
-        spec = replace(spec, packets=_packets(spec, args.data))
+        spec = replace(spec, packets=_packets(ctx.engine, spec, args.data))
     ctx.engine.get(Streams).add(spec)
 
 
@@ -199,20 +199,15 @@ def _target(engine: Engine, args: Args) -> tuple[str, int | None]:
     return INPUT_NODE[Mode.ETHERNET if pg is None else pg.mode], tx
 
 
-def _packets(spec: StreamSpec, data: str) -> Template:
+def _packets(engine: Engine, spec: StreamSpec, data: str) -> Template:
     """The packets that the packet data describes."""
     check_size(spec.max_size)
     draft = Draft(spec.min_size, spec.max_size)
     reader = Reader(data)
-    read = _reader_at(spec.node)
+    read = read_ethernet if engine.get(Streams).to_wire(spec.node) else index().node.get(spec.node)
     if not attempt(read, reader, draft) and not attempt(read_payload, reader, draft):
         raise CommandError(reader.error_text("failed to parse packet data from `%U'"))
     return draft.template()
-
-
-def _reader_at(node: str) -> ReadHeader | None:
-    """How packet data begins that goes to a node; what goes out of an interface is a frame."""
-    return read_ethernet if node.endswith("-output") else index().node.get(node)
 
 
 def _with_parameters(spec: StreamSpec, args: Args) -> StreamSpec:

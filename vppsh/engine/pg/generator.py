@@ -111,49 +111,55 @@ class Generator:
         """Give packets other lengths from the next one on; growing ones begin with the smallest."""
         self.sizes = sizes
         self._since = self.number
-        self._cycle: Packets | None = None
-        period = self._period()
-        if period:
-            number, self.number = self.number, 0
-            cycle = np.zeros((period, sizes.low + ROOM), np.uint8)
-            self._make(cycle)
-            self._cycle, self.number = np.ascontiguousarray(cycle[:, : sizes.low]), number
+        self._cycle: NDArray[np.void] | None = None
+        self._period = self._count_period()
 
-    def _period(self) -> int:
-        """How many packets to make beforehand; 0 when they are too many, or not always the same."""
+    def _count_period(self) -> int:
+        """After how many packets the same ones come again; 0 when they are too many, or not always the same."""
         periods = [write.period for write in self._writes]
         if self.sizes.kind is not EditKind.FIXED or 0 in periods:
             return 0
         period = math.lcm(*periods)
         return period if period <= CYCLE_PACKETS and period * self.sizes.low <= CYCLE_BYTES else 0
 
+    def whole(self, n: int) -> NDArray[np.void] | None:
+        """The next `n` packets as one item each (one item alone when they are all the same), or None: use `fill`.
+
+        An item of a packet's length is what numpy copies fastest.
+        """
+        if not self._period:
+            return None
+        cycle = self._make_cycle() if self._cycle is None else self._cycle
+        at = self.number % self._period
+        self.number += n
+        if self._period == 1:
+            return cycle
+        return cycle[at : at + n] if at + n <= self._period else cycle[(at + np.arange(n)) % self._period]
+
     def fill(self, packets: Packets) -> Lengths | int:
         """Make as many packets as there are rows, uint8 (n, at least the longest + ROOM); their length, or lengths.
 
         Bytes of a row beyond its packet's length are undefined.
         """
-        if self._cycle is None:
+        items = self.whole(len(packets))
+        if items is None:
             return self._make(packets)
-        cycle, length = self._cycle, self.sizes.low
-        # Rows move as one item each: numpy then copies them with memcpy.
-        target, source = packets[:, :length].view(f"V{length}")[:, 0], cycle.view(f"V{length}")[:, 0]
-        n = len(packets)
-        if len(source) == 1:
-            target[:] = source[0]
-        else:
-            at = self.number % len(source)
-            done = min(n, len(source) - at)
-            target[:done] = source[at : at + done]
-            while done < n:
-                part = min(n - done, len(source))
-                target[done : done + part] = source[:part]
-                done += part
-        self.number += n
+        length = self.sizes.low
+        packets[:, :length].view(items.dtype)[:, 0] = items
         return length
 
+    def _make_cycle(self) -> NDArray[np.void]:
+        length = self.sizes.low
+        number, self.number = self.number, 0
+        packets = np.zeros((self._period, length + ROOM), np.uint8)
+        self._make(packets)
+        self.number = number
+        self._cycle = np.ascontiguousarray(packets[:, :length]).view(f"V{length}")[:, 0]
+        return self._cycle
+
     def _make(self, packets: Packets) -> Lengths:
-        n, known = len(packets), len(self._data)
-        packets[:, :known] = self._data[: packets.shape[1]]
+        n, known = len(packets), min(len(self._data), packets.shape[1])
+        packets[:, :known] = self._data[:known]
         packets[:, known : self.sizes.high + ROOM] = 0
         for write in self._writes:
             write.apply(packets, write.values(self.number, n, self._random))

@@ -31,6 +31,12 @@ def take(buffers: BufferPool, n: int) -> Rows:
 def fill_from(generator: Generator, buffers: BufferPool, n: int) -> tuple[Rows, int]:
     """Make packets that fit into one buffer each right where they are to lie; the buffers and the number of bytes."""
     rows = take(buffers, n)
+    items = generator.whole(n)
+    if items is not None:
+        length = generator.sizes.low
+        buffers.column(items.dtype, 0)[rows] = items
+        buffers.current_length[rows] = length
+        return rows, length * n
     end = generator.sizes.high + ROOM
     if isinstance(rows, slice):
         lengths = generator.fill(buffers.data[rows, HEADROOM : HEADROOM + end])

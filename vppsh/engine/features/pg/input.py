@@ -29,8 +29,11 @@ from vppsh.registry import feature, input_node, node
 TRACED_BYTES = 128
 ETHERNET_INPUT = "ethernet-input"
 DROP = 0
-# Nexts of device-input whose names the trace shows; later ones are numbers.
-NAMED_NEXTS = 9
+# Nexts of device-input whose names the trace shows; VPP knows others by number only.
+NAMED_NEXTS = frozenset((
+    "error-drop", "ethernet-input", "ip4-input-no-checksum", "ip4-input", "ip6-input", "mpls-input", "ip4-drop", "ip6-drop",
+    "punt-dispatch",
+))  # fmt: skip
 # The nodes that know how to show their packets (format_buffer).
 FORMAT_AT: Mapping[str, Callable[[bytes, int], str]] = MappingProxyType(
     dict.fromkeys(("ethernet-input", "ethernet-input-type", "ethernet-input-not-l2", "l2-input"), format_ethernet_header_with_length)
@@ -60,12 +63,8 @@ def format_input_trace(view: object, record: InputTrace) -> str:
     name = str(record.place) if stream is None else stream.name
     text = f"stream {name}, {record.length} bytes, sw_if_index {record.rx}, next_node {record.next_name}"
     text += f"\n  {format_buffer(record.buffer, 2)}\n  "
-    format_header = None if stream is None else _format_at(stream.spec.node)
+    format_header = None if stream is None else format_ethernet_header_with_length if stream.to_wire else FORMAT_AT.get(stream.spec.node)
     return text + (format_hex_bytes(record.data, 2) if format_header is None else format_header(record.data, 2))
-
-
-def _format_at(target: str) -> Callable[[bytes, int], str] | None:
-    return format_ethernet_header_with_length if target.endswith("-output") else FORMAT_AT.get(target)
 
 
 @input_node("pg-input", sibling_of="device-input", trace=format_input_trace, traceable=True)
@@ -122,7 +121,7 @@ def _hand_on(ctx: Context, stream: Stream, rows: Rows, n: int) -> None:
     target = ctx.node.nexts[slot]
     wanted = engine.tracer.wants(ctx.node)
     if wanted:
-        next_name = target.name if slot < NAMED_NEXTS else str(slot)
+        next_name = target.name if target.name in NAMED_NEXTS else str(slot)
         for index in frame.indices(buffers)[:wanted].tolist():
             if engine.tracer.begin(index):
                 ctx.node.trace_count += 1

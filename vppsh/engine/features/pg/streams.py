@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -31,16 +32,18 @@ class Stream:
     pg         the interface it belongs to, which comes up with it
     rx         sw_if_index of the interface its packets come in on
     slot       next of the input nodes
+    to_wire    its packets go out of an Ethernet interface at once
     credit     packets that its rate allows beyond those sent
     """
 
-    def __init__(self, place: int, spec: StreamSpec, pg: PgInterface, slot: int, random: np.random.Generator) -> None:
+    def __init__(self, place: int, spec: StreamSpec, pg: PgInterface, slot: int, to_wire: bool, random: np.random.Generator) -> None:
         self.place = place
         self.name = spec.name if spec.name is not None else f"stream{place}"
         self.spec = spec
         self.pg = pg
         self.rx = pg.interface.sw_if_index if spec.rx is None else spec.rx
         self.slot = slot
+        self.to_wire = to_wire
         self.enabled = False
         self.sent = 0
         self.ready = 0
@@ -142,6 +145,11 @@ class Streams:
         """The stream at a place, if there is one."""
         return self._by_place.get(place)
 
+    def to_wire(self, node: str) -> bool:
+        """Whether a node is the output node of an Ethernet interface: it gets frames."""
+        hardware = (interface.hardware for interface in self._interfaces if interface.is_hardware)
+        return any(each.hardware_class.ethernet and each.output.name == node for each in hardware)
+
     def add(self, spec: StreamSpec) -> Stream:
         """Define a stream; one of the same name goes."""
         spec.check()
@@ -153,7 +161,8 @@ class Streams:
         graph = self._engine.graph
         graph.next_by_name("device-input", spec.node)
         slot = graph.next_by_name("pg-input", spec.node)
-        stream = Stream(place, spec.settled(), pg, slot, self._engine.random)
+        # VPP forgets a buffer size that was given here, and takes one only from `configure`.
+        stream = Stream(place, replace(spec.settled(), buffer_bytes=BUFFER_BYTES), pg, slot, self.to_wire(spec.node), self._engine.random)
         self._by_place[place] = self._by_name[stream.name] = stream
         return stream
 

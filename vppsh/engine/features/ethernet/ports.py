@@ -12,12 +12,13 @@ is: when a second sub-interface with the same tags is refused, the first one's m
 from __future__ import annotations
 
 import enum
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from vppsh.engine.interfaces import Change, Interface, Interfaces
+from vppsh.engine.interfaces import Change, Interface, Interfaces, SubConfig
 from vppsh.errors import CommandError
 
 if TYPE_CHECKING:
@@ -55,10 +56,9 @@ class Port:
     untagged     row of the match of packets without a tag (or, when bridged, of all)
     default      row of the match of packets that nothing else wants
     vlans        table of 802.1Q, table of 802.1ad ids; 0 is an empty one
-    promiscuous  asked to accept all; as in VPP the device would, ethernet-input checks all the same
     """
 
-    __slots__ = ("default", "hardware", "mac", "promiscuous", "secondary", "sw_if_index", "untagged", "vlans")
+    __slots__ = ("default", "hardware", "mac", "secondary", "sw_if_index", "untagged", "vlans")
 
     def __init__(self, interface: Interface, untagged: int, default: int) -> None:
         self.hardware = interface.hardware
@@ -66,7 +66,6 @@ class Port:
         self.untagged = untagged
         self.default = default
         self.vlans = [0, 0]
-        self.promiscuous = False
         self.mac = np.uint64(0)
         self.secondary: list[np.uint64] = []
         self.load_macs()
@@ -100,6 +99,7 @@ class Ports:
         self._free_rows: list[int] = []
         self._free_tables: list[int] = []
         self._free_inner: list[int] = []
+        self._beyond: dict[tuple[int, SubConfig], int] = {}
         self._interfaces.subscribe(self._changed)
 
     def __getitem__(self, sw_if_index: int) -> Port:
@@ -128,14 +128,16 @@ class Ports:
         else:
             self.flags[row] &= 0xFF ^ bits
 
-    def check(self, interface: Interface) -> None:
+    def check(self, parent: Interface, config: SubConfig) -> None:
         """Refuse a new sub-interface that cannot be told from others (CommandError)."""
-        if self.of(interface) is None:
+        port = self.find(parent.sw_if_index)
+        if port is None:
             return
-        row = self._row(interface)
+        row = self._row_of(port, config)
         if row is None:
             raise CommandError("not implemented yet")
         if self.flags[row] & Match.VALID:
+            self.flags[row] = 0
             raise CommandError("vlan is already in use")
 
     def _changed(self, change: Change, interface: Interface) -> None:
@@ -165,19 +167,28 @@ class Ports:
         if interface.is_hardware:
             port = self._ports.pop(interface.sw_if_index)
             self._free_rows += [port.untagged, port.default]
+            self._free_rows += [self._beyond.pop(key) for key in list(self._beyond) if key[0] == port.sw_if_index]
             for table in filter(None, port.vlans):
                 self._release_table(table)
 
     def _row(self, interface: Interface) -> int | None:
         """The row of what an interface is configured for, made if there is none; None if that cannot be looked up."""
         port = self._ports[(interface.super or interface).sw_if_index]
-        config = interface.sub
-        if config is None or config.untagged:
+        return port.untagged if interface.sub is None else self._row_of(port, interface.sub)
+
+    def _row_of(self, port: Port, config: SubConfig) -> int | None:
+        if config.untagged:
             return port.untagged
         if config.default:
             return port.default
         if config.any_outer or config.outer is None:
             return None
+        if config.outer >= N_VLANS or (config.inner or 0) >= N_VLANS:
+            # VPP takes any number; no tag holds these.
+            key = (port.sw_if_index, replace(config, sub_id=0))
+            if key not in self._beyond:
+                self._beyond[key] = self._new_row()
+            return self._beyond[key]
         table = self._table(port, config.dot1ad)
         if config.any_inner:
             return self._cell(self.any_inner, table, config.outer)

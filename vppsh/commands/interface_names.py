@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from vppsh.grammar.reader import Reader
+from vppsh.grammar.base import Context
+from vppsh.grammar.reader import BLANKS, END, Reader
+from vppsh.grammar.values import Live
 from vppsh.registry import live
 
 if TYPE_CHECKING:
@@ -30,6 +32,26 @@ class HardwareNames:
 
     def names(self) -> Iterable[str]:
         return [interface.name for interface in self._interfaces.by_name if interface.is_hardware]
+
+
+class EthernetNames(HardwareNames):
+    """Hardware interfaces that are Ethernet; the value is the sw_if_index."""
+
+    def read(self, reader: Reader) -> int | None:
+        """Read one name."""
+        start = reader.pos
+        index = super().read(reader)
+        if index is None or not self._interfaces[index].hardware.hardware_class.ethernet:
+            reader.pos = start
+            return None
+        return index
+
+    def names(self) -> Iterable[str]:
+        return [name for name in super().names() if self._is_ethernet(name)]
+
+    def _is_ethernet(self, name: str) -> bool:
+        interface = self._interfaces.find_hardware(name)
+        return interface is not None and interface.hardware.hardware_class.ethernet
 
 
 class InterfaceNames:
@@ -57,4 +79,20 @@ class InterfaceNames:
         return [interface.name for interface in self._interfaces.by_name]
 
 
-LIVE = (live("hw-interface")(HardwareNames), live("interface")(InterfaceNames))
+LIVE = (live("hw-interface")(HardwareNames), live("ethernet-interface")(EthernetNames), live("interface")(InterfaceNames))
+
+
+class Hardware(Live):
+    """A hardware interface as most of VPP's commands read it: the blanks behind it stay, and show in quotes of the rest."""
+
+    def read(self, reader: Reader, context: Context) -> int | None:
+        """Read the name."""
+        index: int | None = super().read(reader, context)
+        while index is not None and reader.pos != END and reader.text[reader.pos - 1] in BLANKS:
+            reader.pos -= 1
+        return index
+
+
+def hardware(name: str = "interface") -> Hardware:
+    """The name of a hardware interface at the start of a command's arguments; the value is the sw_if_index."""
+    return Hardware("hw-interface", name, metavar="<interface>")

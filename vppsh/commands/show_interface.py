@@ -5,6 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from vppsh.commands.context import CommandContext, structured
+from vppsh.commands.features import format_features
+from vppsh.engine.addresses import PROTOCOLS, Addresses
+from vppsh.engine.fib.fib import Fib
 from vppsh.engine.interface_format import combined_counters, counts, format_interface, format_interface_header, simple_counters
 from vppsh.engine.interfaces import Interface
 from vppsh.errors import CommandError
@@ -36,14 +39,44 @@ def show_interface(ctx: CommandContext, args: Args) -> str:
         if index not in interfaces:
             raise CommandError(f"unknown interface index `{index}'")
         chosen.append(interfaces[index])
-    if args.tag and chosen:
-        return f"{chosen[-1].name}: {chosen[-1].tag or '(none)'}"
+    if args.features or args.tag or args.vtr:
+        if not chosen:
+            raise CommandError("Interface not specified...")
+        if args.features:
+            return format_features(ctx.engine, chosen[-1], args.verbose)
+        # No tag is rewritten: nothing here is bridged.
+        return f"{chosen[-1].name}: " + ((chosen[-1].tag or "(none)") if args.tag else " VTR none")
     chosen = chosen or interfaces.by_name
+    if args.addresses:
+        return structured("\n".join(_addresses(ctx, one) for one in chosen), [_addresses_as_data(ctx, one) for one in chosen])
     lines = [format_interface_header(), *(format_interface(interfaces, one) for one in chosen)]
-    return structured("\n".join(lines), [as_data(ctx, one) for one in chosen])
+    return structured("\n".join(lines), [_as_data(ctx, one) for one in chosen])
 
 
-def as_data(ctx: CommandContext, interface: Interface) -> dict[str, Any]:
+def _addresses(ctx: CommandContext, interface: Interface) -> str:
+    """An interface with the addresses that it uses, a line each."""
+    fib = ctx.engine.get(Fib)
+    lines = [f"{interface.name} ({'up' if interface.admin_up else 'dn'}):"]
+    if interface.unnumbered is not None:
+        lines = [f"{lines[0]} ", f"  unnumbered, use {interface.unnumbered.name}"]
+    for protocol in PROTOCOLS:
+        bound = fib.table_of(protocol, interface.sw_if_index)
+        where = f" {protocol.text} table-id {bound.table_id} fib-idx {bound.index}" if bound.table_id else ""
+        lines += [f"  L3 {address}{where}" for address in ctx.engine.get(Addresses).of(protocol, interface)]
+    return "\n".join(lines)
+
+
+def _addresses_as_data(ctx: CommandContext, interface: Interface) -> dict[str, Any]:
+    """The same for `| json`."""
+    addresses = ctx.engine.get(Addresses)
+    return {
+        "name": interface.name, "up": interface.admin_up,
+        "unnumbered": None if interface.unnumbered is None else interface.unnumbered.name,
+        "addresses": [str(address) for protocol in PROTOCOLS for address in addresses.of(protocol, interface)],
+    }  # fmt: skip
+
+
+def _as_data(ctx: CommandContext, interface: Interface) -> dict[str, Any]:
     """An interface for `| json`."""
     layer3, ip4, ip6, mpls = interface.mtu
     return {

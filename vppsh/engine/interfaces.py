@@ -54,6 +54,7 @@ class DeviceClass:
     tx_nexts            nexts of the tx node besides error-drop
     tx_trace            `(view, record) -> str` of the tx node
     format_device       what `show hardware-interfaces` says of one, below its address
+    clear_counters      sets what the device itself counts to zero
     link_follows_admin  there is no carrier to wait for: the link is up while the interface is
     """
 
@@ -63,6 +64,7 @@ class DeviceClass:
     tx_trace: Callable[[Any, Any], str] | None = None
     tx_errors: tuple[Any, ...] = ()
     format_device: Callable[[Interface], str] | None = None
+    clear_counters: Callable[[Interface], None] | None = None
     link_follows_admin: bool = True
 
 
@@ -94,6 +96,7 @@ class Hardware:
     max_frame     longest packet, in bytes behind the Ethernet header
     l2_count      how many of its software interfaces are bridged or cross-connected
     l3_count      how many times IPv4, IPv6 or MPLS is enabled on them
+    promiscuous   a device that filters addresses is asked to let all pass
     """
 
     hw_if_index: int
@@ -106,6 +109,7 @@ class Hardware:
     l2_count: int = 0
     l3_count: int = 0
     secondary_macs: list[bytes] = field(default_factory=list)
+    promiscuous: bool = False
     output: Node = field(init=False, repr=False)
     tx: Node = field(init=False, repr=False)
     device: Any = None
@@ -331,6 +335,11 @@ class Interfaces:
     def set_mac(self, interface: Interface, mac: bytes) -> None:
         """Set the MAC address of the hardware."""
         interface.hardware.mac = mac
+        self._tell(Change.MAC, interface)
+
+    def set_secondary_macs(self, interface: Interface, macs: list[bytes]) -> None:
+        """Set the addresses that the hardware answers to besides its own."""
+        interface.hardware.secondary_macs = macs
         self._tell(Change.MAC, interface)
 
     @property

@@ -16,10 +16,11 @@ from vppsh.engine.features.ip4.errors import (
     TTL_EXCEEDED, VERSION,
 )  # fmt: skip
 from vppsh.engine.features.ip4.trace import format_input_trace, trace_input
-from vppsh.engine.wire import ip4
-from vppsh.registry import node
+from vppsh.engine.wire import ethertype, ip4
+from vppsh.registry import demux, node
 
 ERROR_DROP, ERROR_PUNT, TO_OPTIONS, LOOKUP, LOOKUP_MULTICAST, ICMP_ERROR = range(6)
+ETHERTYPE = demux("ethernet-input", ethertype.IP4, "ip4-input")
 NEXTS = ("error-drop", "error-punt", "ip4-options", "ip4-lookup", "ip4-mfib-forward-lookup", "ip4-icmp-error")
 
 WORD2 = np.dtype("u2")

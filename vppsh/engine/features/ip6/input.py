@@ -13,10 +13,11 @@ from vppsh.engine.features.ip6.errors import HOP_LIMIT_EXCEEDED, IP6_ERRORS, NON
 from vppsh.engine.features.ip6.trace import format_input_trace, trace_input
 from vppsh.engine.frame import Frame
 from vppsh.engine.icmp_error import set_icmp_error
-from vppsh.engine.wire import ip6
-from vppsh.registry import node
+from vppsh.engine.wire import ethertype, ip6
+from vppsh.registry import demux, node
 
 ERROR_DROP, LOOKUP, ICMP_ERROR, LOOKUP_MULTICAST = range(4)
+ETHERTYPE = demux("ethernet-input", ethertype.IP6, "ip6-input")
 NEXTS = ("error-drop", "ip6-lookup", "ip6-icmp-error", "ip6-mfib-forward-lookup")
 
 BYTE = np.dtype("u1")

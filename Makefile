@@ -54,7 +54,8 @@ define check-python
   fi; }
 endef
 
-# Reinstalled only when the metadata changes: the package itself is installed editable.
+# Reinstalled only when the metadata changes: the package itself is installed editable. Byte code is
+# written here, as for any installed package: where Python is told not to write it, each start would compile.
 $(STAMP): EXTRA := dev
 $(BENCH_STAMP): EXTRA := bench
 $(STAMP) $(BENCH_STAMP): pyproject.toml
@@ -62,6 +63,7 @@ $(STAMP) $(BENCH_STAMP): pyproject.toml
 	@[ -x $(@D)/bin/python ] || $(PYTHON) -m venv $(@D)
 	@echo "installing into $(@D)" >&2
 	@$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[$(EXTRA)]'
+	@$(@D)/bin/python -m compileall -q vppsh
 	@touch $@
 
 clean:

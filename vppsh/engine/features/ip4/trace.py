@@ -14,7 +14,6 @@ from vppsh.engine.wire.text import format_hex_bytes
 
 INPUT_BYTES = 64
 FORWARD_BYTES = 60
-REWRITE_BYTES = 56
 
 
 def format_input_trace(view: Any, record: InputTrace) -> str:
@@ -36,7 +35,7 @@ def format_forward_trace(view: Any, record: ForwardTrace) -> str:
 def format_rewrite_trace(view: Any, record: ForwardTrace) -> str:
     return (
         f"tx_sw_if_index {record.fib_index} dpo-idx {record.dpo_index} : {record.adjacency} flow hash: 0x{record.flow_hash:08x}\n"
-        f"  {format_hex_bytes(record.data[:REWRITE_BYTES], 2)}"
+        f"  {format_hex_bytes(record.data, 2)}"
     )
 
 

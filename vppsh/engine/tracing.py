@@ -1,14 +1,13 @@
 """Packet traces: what each node saw of the packets that were chosen, in the order in which they came by.
 
 Counterpart of vlib/trace.c. A node captures a small record of a traced packet; text is made from it
-only when somebody asks. A trace is known by its handle, an index that is given out lowest first, as
-from VPP's pool.
+only when somebody asks (vppsh/engine/trace_text.py). A trace is known by its handle, an index that is
+given out as from VPP's pool: the handle that was freed last comes first.
 """
 
 from __future__ import annotations
 
 import enum
-import heapq
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -52,6 +51,14 @@ class FilterKind(enum.Enum):
     EXCLUDE = "exclude"
 
 
+class TimestampFormat(enum.Enum):
+    """How the times of steps are shown: since the engine's start, in seconds of Unix time, or as a date."""
+
+    RELATIVE = "relative"
+    UNIX = "unix"
+    DATETIME = "datetime"
+
+
 @dataclass(frozen=True)
 class TraceFilter:
     """Keep `count` of the traces that visit (or do not visit) a node."""
@@ -80,11 +87,11 @@ class Tracer:
         self._engine = engine
         self._traces: dict[int, Trace] = {}
         self._free: list[int] = []
-        self._next = 0
         self._loop = -1
         self.enabled = False
         self.verbose = False
         self.filter = TraceFilter()
+        self.timestamps = TimestampFormat.RELATIVE
         self.choose: Chooser | None = None
 
     def __len__(self) -> int:
@@ -93,6 +100,14 @@ class Tracer:
     def __iter__(self) -> Iterator[Trace]:
         """Traces in the order of their handles."""
         return (self._traces[handle] for handle in sorted(self._traces))
+
+    def find(self, handle: int) -> Trace | None:
+        """The trace of that handle, if there is one."""
+        return self._traces.get(handle)
+
+    def by_time(self) -> list[Trace]:
+        """Traces in the order in which their packets came by."""
+        return sorted(self, key=lambda trace: trace.steps[0].time if trace.steps else 0.0)
 
     # Which packets.
 
@@ -112,10 +127,10 @@ class Tracer:
     def clear(self) -> None:
         """Drop all traces and stop tracing."""
         self.enabled = False
+        self.choose = None
         self._clear_limits()
         self._traces.clear()
         self._free.clear()
-        self._next = 0
         self._engine.buffers.trace[:] = -1
 
     def wants(self, node: Node) -> int:
@@ -146,9 +161,7 @@ class Tracer:
         if self._loop != loops:
             self._loop = loops
             self.apply_filter()
-        handle = heapq.heappop(self._free) if self._free else self._next
-        if handle == self._next:
-            self._next += 1
+        handle = self._free.pop() if self._free else len(self._traces)
         self._traces[handle] = Trace(handle)
         buffers = self._engine.buffers
         while index >= 0:
@@ -178,7 +191,7 @@ class Tracer:
 
     def _drop(self, handle: int) -> None:
         del self._traces[handle]
-        heapq.heappush(self._free, handle)
+        self._free.append(handle)
 
     def _clear_limits(self) -> None:
         for node in self._engine.graph:

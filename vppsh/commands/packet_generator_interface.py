@@ -105,7 +105,7 @@ def capture(ctx: CommandContext, args: Args) -> None:
     if old is not None:
         old.close()
         if old.fault is not None:
-            raise CommandError(f"write `{old.path}': {old.fault.strerror}")
+            raise CommandError(str(old.fault))
 
 
 @command(

@@ -7,17 +7,23 @@ the capture is switched off.
 
 from __future__ import annotations
 
-import struct
-from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from vppsh.engine.buffers import BufferFlag
+from vppsh.engine.wire.pcaprecords import LINK_ETHERNET
+from vppsh.engine.wire.pcapwriter import PcapWriter
+from vppsh.errors import OutputFileError
 
 if TYPE_CHECKING:
     from vppsh.engine.context import Context
     from vppsh.engine.frame import Frame
 
 MAX_BYTES = 9216
-LINKTYPE_ETHERNET = 1
-LINKTYPE_RAW_IP = 12
+# What VPP writes for IP packets; 101 is more usual today.
+LINK_IP = 12
+BYTE = np.dtype("u1")
 
 
 class Capture:
@@ -30,41 +36,42 @@ class Capture:
     def __init__(self, path: str, left: int | None, *, ethernet: bool) -> None:
         self.path = path
         self.left = left
-        self.fault: OSError | None = None
-        self._linktype = LINKTYPE_ETHERNET if ethernet else LINKTYPE_RAW_IP
-        self._file: BinaryIO | None = None
+        self.fault: OutputFileError | None = None
+        self._link_type = LINK_ETHERNET if ethernet else LINK_IP
+        self._writer: PcapWriter | None = None
 
     def write(self, ctx: Context, frame: Frame) -> None:
         """Append the packets of a frame, as far as they are wanted."""
         if self.fault is not None or self.left == 0:
             return
-        chosen = frame.indices(ctx.buffers)[: self.left]
-        seconds = ctx.engine.clock.epoch + ctx.now
-        stamp = struct.pack("=II", int(seconds), int(seconds % 1 * 1e6))
-        records = []
-        for index in chosen.tolist():
-            data = ctx.buffers.packet(index, MAX_BYTES)
-            records.append(stamp + struct.pack("=II", len(data), int(ctx.buffers.packet_length(slice(index, index + 1))[0])) + data)
+        if self.left is not None and frame.n > self.left:
+            frame = frame.pick(ctx.buffers, np.arange(self.left))
         try:
-            if self._file is None:
-                self._file = Path(self.path).open("wb")  # noqa: SIM115 - closed when the capture ends
-                self._file.write(struct.pack("=IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 1 << 16, self._linktype))
-            self._file.write(b"".join(records))
-            self._file.flush()
-        except OSError as error:
-            self.fault = error
-            self.close()
-            return
-        if self.left is not None:
-            self.left -= len(records)
-            if self.left == 0:
-                self.close()
+            if self._writer is None:
+                self._writer = PcapWriter(self.path, self._link_type)
+            self._append(self._writer, ctx, frame)
+            self._writer.flush()
+            if self.left is not None:
+                self.left -= frame.n
+                if self.left == 0:
+                    self._writer.close()
+        except OutputFileError as fault:
+            self.fault = fault
+
+    def _append(self, writer: PcapWriter, ctx: Context, frame: Frame) -> None:
+        buffers, rows = ctx.buffers, frame.rows
+        time = int((ctx.engine.clock.epoch + ctx.now) * 1e9)
+        if (buffers.flags[rows] & BufferFlag.NEXT_PRESENT).any():
+            for index, length in zip(frame.indices(buffers).tolist(), buffers.packet_length(rows).tolist(), strict=True):
+                writer.add(buffers.packet(index, MAX_BYTES), time, length)
+        else:
+            lengths = buffers.current_length[rows]
+            writer.write(buffers.bytes_at(BYTE), buffers.addresses(frame), lengths, np.full(frame.n, time))
 
     def close(self) -> None:
         """Close the file."""
-        if self._file is not None:
-            file, self._file = self._file, None
+        if self._writer is not None and self.fault is None:
             try:
-                file.close()
-            except OSError as error:
-                self.fault = self.fault or error
+                self._writer.close()
+            except OutputFileError as fault:
+                self.fault = fault

@@ -94,7 +94,8 @@ def test_bad_input_is_an_error_and_no_accident(root: Path, data: bytes) -> None:
 
 
 def test_bytes_that_are_no_text_pass_unchanged(root: Path) -> None:
-    done = subprocess.run([sys.executable, "-m", "vppsh"], input=b"echo \xff\xf0 x\n", capture_output=True, cwd=root, timeout=60, check=True)
+    command = [sys.executable, "-m", "vppsh"]
+    done = subprocess.run(command, input=b"echo \xff\xf0 x\n", capture_output=True, cwd=root, timeout=60, check=True)
     assert done.stdout == b"\xff\xf0 x\n"
 
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from shells import FakeEngine, shell
 
 from vppsh.pipes import split_pipes
+from vppsh.registry import command
 from vppsh.session import MAX_LINE, Session
 
 INVALID = "invalid for non-interactive sessions\n"
@@ -227,6 +228,20 @@ def test_errors_pass_the_pipe(session: Session) -> None:
 # -- whatever is typed
 
 
+def test_a_fault_of_ours_is_an_answer_too(caplog: pytest.LogCaptureFixture) -> None:
+    @command("show errors")
+    def faulty(ctx: object, args: object) -> str:
+        raise ZeroDivisionError("nothing to divide")
+
+    session = shell(faulty)
+    answer = session.execute("show errors")
+    assert answer.failed
+    assert answer.text == "internal error: ZeroDivisionError: nothing to divide\n"
+    assert isinstance(answer.fault, ZeroDivisionError)
+    assert "please report" in caplog.text
+    assert ask(session, "echo alive") == "alive\n"
+
+
 @given(st.one_of(
     st.text(max_size=80),
     st.lists(st.sampled_from(["show", "set", "terminal", "help", "?", "comment", "uncomment", "{", "}", "echo", "$(x)", "$", "\\", "|", ">",
@@ -238,6 +253,7 @@ def test_no_line_breaks_a_session(line: str) -> None:
         line = line.replace(">", "")  # no files in the checkout
     session = shell()
     answer = session.execute(line)
+    assert answer.fault is None
     assert not answer.text or answer.text.endswith("\n")
     assert session.execute("echo alive").text == "alive\n"
 
@@ -260,6 +276,6 @@ LONG_LINES = {
 @pytest.mark.parametrize("line", LONG_LINES.values(), ids=LONG_LINES.keys())
 def test_long_lines_are_answered_in_time(session: Session, line: str) -> None:
     start = time.perf_counter()
-    session.execute(line)
+    assert session.execute(line).fault is None
     assert time.perf_counter() - start < 5
     assert ask(session, "echo alive") == "alive\n"

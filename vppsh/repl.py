@@ -12,7 +12,7 @@ PROMPT = "vpp# "
 
 def main(session: Session) -> int:
     """Read lines until the session is closed or the input ends."""
-    session.terminal.interactive = True
+    session.terminal.interactive = session.terminal.history = True
     while not session.closed:
         try:
             line = input(PROMPT)

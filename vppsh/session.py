@@ -6,6 +6,7 @@ line is is settled here: a `%` command of the shell, or a line of VPP's with, pe
 
 from __future__ import annotations
 
+import logging
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,6 +24,8 @@ from vppsh.pipes import FILTER_HELP, Pipeline, split_pipes
 if TYPE_CHECKING:
     from vppsh.engine.engine import Engine
 
+LOG = logging.getLogger(__name__)
+
 MAX_NESTING = 32
 MAX_LINE = 1 << 20
 
@@ -35,12 +38,14 @@ class Answer:
     failed  a command refused the line
     data    the structured forms of the answers that have one
     aside   what `exec` printed: VPP writes that to its own standard output, not to the session
+    fault   the exception, when the line met a fault of vppsh's own
     """
 
     text: str
     failed: bool = False
     data: tuple[Any, ...] = ()
     aside: str = ""
+    fault: Exception | None = None
 
 
 NOTHING = Answer("")
@@ -124,19 +129,22 @@ class Session:
 
     def _answer(self, line: str) -> Answer:
         out: list[str] = []
+        fault: Exception | None = None
+        failed = True
         try:
             failed = not self._execute(line, out)
         except VppshError as error:
-            failed = True
             out.append(f"{error}\n")
-        except RecursionError:
-            failed = True
-            out.append("the line nests too deeply\n")
+        except Exception as error:  # a fault of ours must not take the shell and its dataplane with it
+            LOG.exception("a fault of vppsh; please report it with the line that met it: %.200s", line)
+            out.append(f"internal error: {type(error).__name__}: {error}\n")
+            fault = error
         if not failed and line.lstrip()[:1] not in ("", "%"):
             self.accepted.append(line)
         if not out:
             return NOTHING
-        return Answer("".join(out), failed, tuple(text.data for text in out if isinstance(text, StructuredText)))
+        data = tuple(text.data for text in out if isinstance(text, StructuredText))
+        return Answer("".join(out), failed, data, fault=fault)
 
     def _execute(self, line: str, out: list[str]) -> bool:
         if len(line) > MAX_LINE:

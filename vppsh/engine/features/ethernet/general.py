@@ -109,7 +109,7 @@ def _plain(
     """Packets without a tag."""
     buffers, ethertypes = ctx.buffers, ctx.get(Ethertypes)
     buffers.l3_hdr_offset[rows] = buffers.l2_hdr_offset[rows] + HEADER_BYTES
-    if port is not None and ctx.get(Ports).is_l2(port):
+    if port is not None and port.l2:
         buffers.l2_len[rows] = HEADER_BYTES
         result.nexts[positions], result.errors[positions] = ethertypes.l2, NONE
         return

@@ -51,14 +51,15 @@ def mac_word(mac: bytes) -> np.uint64:
 class Port:
     """An Ethernet hardware interface.
 
-    mac          its address as `mac_word`
+    mac          its address as `mac_word`, and as bytes
     secondary    more addresses that it answers to
     untagged     row of the match of packets without a tag (or, when bridged, of all)
     default      row of the match of packets that nothing else wants
+    l2           packets without a tag go to the bridge or cross-connect
     vlans        table of 802.1Q, table of 802.1ad ids; 0 is an empty one
     """
 
-    __slots__ = ("default", "hardware", "mac", "secondary", "sw_if_index", "untagged", "vlans")
+    __slots__ = ("default", "hardware", "l2", "mac", "mac_bytes", "secondary", "sw_if_index", "untagged", "vlans")
 
     def __init__(self, interface: Interface, untagged: int, default: int) -> None:
         self.hardware = interface.hardware
@@ -66,13 +67,16 @@ class Port:
         self.untagged = untagged
         self.default = default
         self.vlans = [0, 0]
+        self.l2 = False
         self.mac = np.uint64(0)
+        self.mac_bytes = bytes(6)
         self.secondary: list[np.uint64] = []
         self.load_macs()
 
     def load_macs(self) -> None:
         """Take over the addresses of the hardware."""
-        self.mac = mac_word(self.hardware.mac)
+        self.mac_bytes = self.hardware.mac
+        self.mac = mac_word(self.mac_bytes)
         self.secondary = [mac_word(mac) for mac in self.hardware.secondary_macs]
 
 
@@ -113,10 +117,6 @@ class Ports:
         """The port that an interface is, or is on."""
         return self._ports.get((interface.super or interface).sw_if_index)
 
-    def is_l2(self, port: Port) -> bool:
-        """Whether packets without a tag go to the bridge or cross-connect."""
-        return bool(self.flags[port.untagged] & Match.L2)
-
     def set_l2(self, interface: Interface, l2: bool) -> None:
         """Hand an interface's packets to the bridge or cross-connect, or take them back."""
         row = self._row(interface)
@@ -127,6 +127,8 @@ class Ports:
             self.flags[row] |= bits | (Match.TAGS_0 if interface.is_hardware else Match(0))
         else:
             self.flags[row] &= 0xFF ^ bits
+        port = self._ports[(interface.super or interface).sw_if_index]
+        port.l2 = bool(self.flags[port.untagged] & np.uint8(Match.L2))
 
     def check(self, parent: Interface, config: SubConfig) -> None:
         """Refuse a new sub-interface that cannot be told from others (CommandError)."""

@@ -29,10 +29,13 @@ from vppsh.engine.features.ethernet.tags import (
     HEADER_BYTES,
     L2_L3_VALID,
     TAG_BYTES,
+    TAG_TYPES,
     TWO_TAGS,
     VLAN,
     VLAN_BITS,
     VLAN_SHIFT,
+    WORD2,
+    WORD8,
     advance,
     find_matches,
     is_l2,
@@ -48,27 +51,24 @@ if TYPE_CHECKING:
 FIRST_TAG = np.uint64(0xFFFF_FFFF)
 
 
-def input_from_port(
-    ctx: Context, frame: Frame, port: Port, types: NDArray[np.uint16], words: NDArray[np.uint64], checked: bool
-) -> NDArray[np.int32]:
+def input_from_port(ctx: Context, frame: Frame, port: Port, checked: bool) -> NDArray[np.int32]:
     """The next slots of packets that came in on one port.
 
-    types    ethertypes as loaded
-    words    the first eight bytes of each packet
     checked  whether destination addresses matter: some interface on the port routes
     """
-    buffers, ports, ethertypes = ctx.buffers, ctx.get(Ports), ctx.get(Ethertypes)
+    buffers, ethertypes = ctx.buffers, ctx.get(Ethertypes)
     rows = frame.indices(buffers)
-    routed = not ports.is_l2(port)
-    wrong = wrong_address(words, port) if checked else np.zeros(frame.n, bool)
+    routed = not port.l2
     # Load: tags lie where a longer packet would go on.
+    types = buffers.load(frame, WORD2, HEADER_BYTES - WORD2.itemsize).copy()
     tags = buffers.load(frame, TWO_TAGS, HEADER_BYTES)
+    wrong = wrong_address(buffers.load(frame, WORD8), port) if checked else np.zeros(frame.n, bool)
     # As if untagged.
     start = buffers.current_data[rows]
     buffers.l2_hdr_offset[rows] = start
     buffers.l3_hdr_offset[rows] = start + HEADER_BYTES
     buffers.flags[rows] |= L2_L3_VALID
-    tagged = (types == VLAN) | (types == DOT1AD)
+    tagged = np.isin(types, TAG_TYPES)
     if routed:
         advance(buffers, rows, HEADER_BYTES)
         nexts = ethertypes.slots[types]
@@ -78,7 +78,7 @@ def input_from_port(
     else:
         buffers.l2_len[rows] = HEADER_BYTES
         nexts = np.full(frame.n, ethertypes.l2, np.int32)
-    for tag_type in (VLAN, DOT1AD):
+    for tag_type in TAG_TYPES:
         positions = np.flatnonzero(types == tag_type)
         if len(positions):
             nexts[positions] = _tagged(ctx, port, rows[positions], tags[positions], wrong[positions], tag_type == DOT1AD, routed)

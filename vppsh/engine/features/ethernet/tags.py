@@ -14,8 +14,11 @@ from vppsh.engine.wire import ethernet, ethertype, vlan
 HEADER_BYTES = ethernet.HEADER.itemsize
 TAG_BYTES = vlan.HEADER.itemsize
 VLAN, DOT1AD = as_loaded(ethertype.VLAN), as_loaded(ethertype.DOT1AD)
+# A frame of a device is looked at for these tags only, other packets for some of old switches too.
+TAG_TYPES = (VLAN, DOT1AD)
 TAGGED = (VLAN, DOT1AD, as_loaded(ethertype.VLAN_9100), as_loaded(ethertype.VLAN_9200))
 WORD2 = np.dtype("<u2")
+WORD4 = np.dtype("<u4")
 WORD8 = np.dtype("<u8")
 # Two tags in a row, types as loaded.
 TWO_TAGS = np.dtype([("outer", ">u2"), ("outer_type", "<u2"), ("inner", ">u2"), ("inner_type", "<u2")])

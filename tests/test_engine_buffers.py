@@ -91,4 +91,6 @@ def test_columns_of_features_have_their_defaults() -> None:
     pool.reset(slice(1, 3))
     assert pool.policer.tolist() == [7, -1, -1, 7]  # type: ignore[attr-defined]
     with pytest.raises(ValueError, match="policer exists already"):
-        pool.add_column(column("policer", "i4"))
+        pool.add_columns([column("policer", "i4")])
+    with pytest.raises(ValueError, match="wide: int64 is not of four bytes"):
+        pool.add_columns([column("wide", "i8")])

@@ -138,6 +138,7 @@ class Adjacencies(Rows):
         super().__init__({"sw_if_index": ("i4", -1), "mtu": ("i4", 0), "rewrite_length": ("i4", 0), "next_slot": ("i4", 0),
                           "kind": ("u1", 0), "flags": ("u1", 0), "packets": ("i8", 0), "bytes": ("i8", 0)})
         self.rewrite: NDArray[np.uint8] = np.zeros((self.capacity, REWRITE_BYTES), np.uint8)
+        self._headers: dict[int, NDArray[np.void]] = {}
         self.counting = False
         self._engine = engine
         self._dpos = engine.get(Dpos)
@@ -280,6 +281,14 @@ class Adjacencies(Rows):
         """Let every path that uses the adjacency look again."""
         for path in list(adjacency.children):
             path.back_walk(reason)
+
+    def headers(self, length: int) -> NDArray[np.void]:
+        """What is written in front of packets, one item of `length` bytes per adjacency."""
+        view = self._headers.get(length)
+        if view is None or len(view) != len(self.rewrite):
+            view = np.ndarray((len(self.rewrite),), np.dtype((np.void, length)), self.rewrite.data, 0, (REWRITE_BYTES,))
+            self._headers[length] = view
+        return view
 
     def set_features(self, link: Protocol, interface: int, enabled: bool) -> None:
         """Note whether packets of a protocol have output features on an interface."""

@@ -71,10 +71,10 @@ COLUMNS = (
     ColumnSpec("adj_index_rx", "i4"),
     ColumnSpec("flow_hash", "u4"),
     ColumnSpec("fib_index", "i4", NONE),
-    ColumnSpec("save_rewrite_length", "u1"),
-    ColumnSpec("l2_hdr_offset", "i2"),
-    ColumnSpec("l3_hdr_offset", "i2"),
-    ColumnSpec("l4_hdr_offset", "i2"),
+    ColumnSpec("save_rewrite_length", "i4"),
+    ColumnSpec("l2_hdr_offset", "i4"),
+    ColumnSpec("l3_hdr_offset", "i4"),
+    ColumnSpec("l4_hdr_offset", "i4"),
     ColumnSpec("next_buffer", "i4", NONE),
     ColumnSpec("total_length_rest", "i4"),
 )
@@ -99,10 +99,10 @@ class BufferPool:
     adj_index_rx: NDArray[np.int32]
     flow_hash: NDArray[np.uint32]
     fib_index: NDArray[np.int32]
-    save_rewrite_length: NDArray[np.uint8]
-    l2_hdr_offset: NDArray[np.int16]
-    l3_hdr_offset: NDArray[np.int16]
-    l4_hdr_offset: NDArray[np.int16]
+    save_rewrite_length: NDArray[np.int32]
+    l2_hdr_offset: NDArray[np.int32]
+    l3_hdr_offset: NDArray[np.int32]
+    l4_hdr_offset: NDArray[np.int32]
     next_buffer: NDArray[np.int32]
     total_length_rest: NDArray[np.int32]
 
@@ -114,20 +114,31 @@ class BufferPool:
         self.data = self._bytes.reshape(count, STRIDE)
         self.indices: Indices = np.arange(count, dtype=np.int32)
         self.fresh: dict[str, int] = {}
-        for spec in (*COLUMNS, *columns):
-            self.add_column(spec)
+        self._kinds: list[tuple[str, np.dtype]] = []
+        self._columns: NDArray[np.uint32] = np.zeros((0, count), np.uint32)
+        self._fresh: NDArray[np.uint32] = np.zeros((0, 1), np.uint32)
+        self.add_columns((*COLUMNS, *columns))
         self._views: dict[tuple[np.dtype, int], np.ndarray] = {}
         self._flat: dict[np.dtype, np.ndarray] = {}
         self._runs: list[tuple[int, int]] = [(0, count)]
         self._loose: list[Indices] = []
         self.free = count
 
-    def add_column(self, spec: ColumnSpec) -> None:
-        """Give every buffer the metadata field `spec.name`."""
-        if hasattr(self, spec.name):
-            raise ValueError(f"buffer column {spec.name} exists already")
-        setattr(self, spec.name, np.full(self.count, spec.default, np.dtype(spec.dtype)))
-        self.fresh[spec.name] = spec.default
+    def add_columns(self, specs: Iterable[ColumnSpec]) -> None:
+        """Give every buffer more metadata fields, of four bytes each (they are rows of one array: reset in one go)."""
+        for spec in specs:
+            dtype = np.dtype(spec.dtype)
+            if spec.name in self.fresh or hasattr(self, spec.name):
+                raise ValueError(f"buffer column {spec.name} exists already")
+            if dtype.itemsize != 4:
+                raise ValueError(f"buffer column {spec.name}: {dtype} is not of four bytes")
+            self.fresh[spec.name] = spec.default
+            fresh = np.array([[spec.default]], dtype).view(np.uint32)
+            self._fresh = np.concatenate((self._fresh, fresh))
+            self._columns = np.concatenate((self._columns, np.broadcast_to(fresh, (1, self.count))))
+            self._kinds.append((spec.name, dtype))
+        for row, (name, dtype) in enumerate(self._kinds):
+            setattr(self, name, self._columns[row].view(dtype))
 
     if TYPE_CHECKING:
 
@@ -200,8 +211,7 @@ class BufferPool:
 
     def reset(self, rows: Rows) -> None:
         """Give the metadata of buffers the values of a fresh packet."""
-        for name, default in self.fresh.items():
-            getattr(self, name)[rows] = default
+        self._columns[:, rows] = self._fresh
 
     # Access to packet bytes.
 
@@ -243,10 +253,12 @@ class BufferPool:
 
     def advance(self, frame: Frame, by: int) -> None:
         """Move the start of every packet of a frame by `by` bytes (negative: prepend)."""
-        self.current_data[frame.rows] += by
         self.current_length[frame.rows] -= by
-        if frame.offset is not None:
+        if frame.offset is None:
+            self.current_data[frame.rows] += by
+        else:
             frame.offset += by
+            self.current_data[frame.rows] = frame.offset
 
     def packet(self, index: int, limit: int | None = None) -> bytes:
         """The bytes of one packet, its chain included, at most `limit`."""

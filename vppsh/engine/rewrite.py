@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from vppsh.engine.adjacency import REWRITE_BYTES, Adjacencies
+from vppsh.engine.adjacency import Adjacencies
 from vppsh.engine.context import Context, Nexts
 from vppsh.engine.counters import count_each
 from vppsh.engine.frame import Frame
@@ -73,7 +73,8 @@ def leave(ctx: Context, frame: Frame, adj: One | Each, arc: str) -> int | NDArra
     adjacencies = ctx.get(Adjacencies)
     _put_in_front(ctx, frame, adjacencies, adj)
     if adjacencies.counting:
-        lengths = ctx.buffers.packet_length(frame.rows)
+        # VPP counts the header that was just written twice.
+        lengths = ctx.buffers.packet_length(frame.rows) + adjacencies.rewrite_length.take(adj)
         count_each(adjacencies.packets, adjacencies.bytes, np.broadcast_to(adj, (frame.n,)), lengths)
     tx = adjacencies.sw_if_index.take(adj)
     ctx.buffers.tx_sw_if_index[frame.rows] = tx
@@ -109,7 +110,6 @@ def _put_in_front(ctx: Context, frame: Frame, adjacencies: Adjacencies, adj: One
         return
     buffers.advance(frame, -length)
     if length:
-        dtype = np.dtype((np.void, length))
-        headers = np.ndarray((len(adjacencies.rewrite),), dtype, adjacencies.rewrite.data, 0, (REWRITE_BYTES,))
-        buffers.store(frame, dtype, headers[adj])
+        headers = adjacencies.headers(length)
+        buffers.store(frame, headers.dtype, headers[adj])
     buffers.save_rewrite_length[frame.rows] = length

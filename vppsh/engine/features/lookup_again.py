@@ -31,7 +31,7 @@ HALF = np.dtype("u8")
 IP4_SRC_AT, IP4_DST_AT = 12, 16
 IP6_SRC_AT, IP6_DST_AT = 8, 24
 
-LOOP_COUNTER = column("loop_counter", "u1")
+LOOP_COUNTER = column("loop_counter", "i4")
 
 
 @dataclass(frozen=True, slots=True)

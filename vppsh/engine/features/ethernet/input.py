@@ -21,7 +21,7 @@ from vppsh.engine.wire.ethernet import format_ethernet_header
 from vppsh.registry import column, node, table
 
 # How long the link-layer header of a bridged packet is.
-L2_LEN = column("l2_len", "u1")
+L2_LEN = column("l2_len", "i4")
 PORTS = table(Ports)
 
 ETHERTYPE_AT = 12

@@ -16,6 +16,7 @@ from vppsh.engine.features.ip4.errors import (
     TTL_EXCEEDED, VERSION,
 )  # fmt: skip
 from vppsh.engine.features.ip4.trace import format_input_trace, trace_input
+from vppsh.engine.uniform import all_are
 from vppsh.engine.wire import ethertype, ip4
 from vppsh.registry import demux, node
 
@@ -29,7 +30,7 @@ WORD8 = np.dtype("u8")
 
 # The first eight bytes of a header, read as one little-endian word: version and length, fragment offset.
 VERSION_AND_OFFSET = np.uint64(int.from_bytes(b"\xff\0\0\0\0\0\x1f\xff", "little"))
-PLAIN = np.uint64(ip4.VERSION_AND_LENGTH_NO_OPTIONS)
+PLAIN = np.uint64(ip4.VERSION_AND_LENGTH_NO_OPTIONS).tobytes()
 LOW_BYTE = np.uint64(0xFF)
 # 2^16 is 1 modulo 65535: the remainder of a word is the ones' complement sum of its halves.
 ONES = np.uint64(0xFFFF)
@@ -84,11 +85,11 @@ def _input(ctx: Context, frame: Frame, verify: bool) -> Nexts:
     first = buffers.load(frame, WORD8)
     second = buffers.load(frame, WORD8, 8)
     third = buffers.load(frame, WORD4, 16)
-    total_length = buffers.load(frame, WORD2, 2).byteswap()
+    total_length = buffers.load(frame, WORD2, 2).byteswap().astype(np.int32)
     lengths = buffers.current_length[rows]
     # Decide.
     plain = (
-        not np.count_nonzero(first & VERSION_AND_OFFSET != PLAIN)
+        all_are(first & VERSION_AND_OFFSET, PLAIN)
         and np.count_nonzero(second & LOW_BYTE) == frame.n
         and not np.count_nonzero(total_length > lengths)
         and int(total_length.min()) >= ip4.HEADER.itemsize

@@ -48,13 +48,16 @@ def _decrement(ctx: Context, frame: Frame) -> Refused | None:
     buffers = ctx.buffers
     words = buffers.load(frame, WORD4, TTL_AT)
     new = decremented(words)
-    expired = new & TTL == 0
     flags = buffers.flags[frame.rows]
+    ours: NDArray[np.bool_] | None = None
     if np.bitwise_or.reduce(flags) & OURS:
         ours = flags & OURS != 0
         new = np.where(ours, words, new)
-        expired &= ~ours
     buffers.store(frame, WORD4, new, TTL_AT)
+    left = new & TTL
+    if np.count_nonzero(left) == frame.n:
+        return None
+    expired = left == 0 if ours is None else (left == 0) & ~ours
     refused = Refused.of(None, frame.n, expired, TIME_EXPIRED, ICMP_ERROR)
     if refused is not None:
         rows = frame.indices(buffers)[expired]
@@ -80,7 +83,7 @@ def _too_big(ctx: Context, frame: Frame, adj: One | Each, refused: Refused | Non
     """Packets longer than their adjacency's MTU are fragmented, or refused when they may not be."""
     buffers = ctx.buffers
     mtu = ctx.get(Adjacencies).mtu.take(adj)
-    big = buffers.load(frame, WORD2, 2).byteswap() > mtu
+    big = buffers.load(frame, WORD2, 2).byteswap().astype(np.int32) > mtu
     if not np.count_nonzero(big):
         return refused
     rows, limits = frame.indices(buffers), np.broadcast_to(mtu, (frame.n,))

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vppsh.engine.pg.replay import Batch, bytes_counted, read_recording
+from vppsh.engine.pg.replay import Batch, bytes_counted, read_recording, recording
 from vppsh.errors import CommandError
 
 FILE_HEADER = struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65536, 1)
@@ -19,8 +19,14 @@ def record(data: bytes, original: int | None = None) -> bytes:
 
 
 def packets_of(batch: Batch) -> list[bytes]:
-    raw = batch.raw.tobytes()
-    return [raw[at : at + length] for at, length in zip(batch.offsets.tolist(), batch.lengths.tolist(), strict=True)]
+    return parts_of(batch, 0, batch.lengths)
+
+
+def parts_of(batch: Batch, skip: int, lengths: np.ndarray) -> list[bytes]:
+    places = np.arange(len(batch)) * 200
+    target = np.full(len(batch) * 200, 0xEE, np.uint8)
+    batch.copy(skip, lengths, target, places)
+    return [target[at : at + length].tobytes() for at, length in zip(places.tolist(), lengths.tolist(), strict=True)]
 
 
 def test_packets_come_round_again_from_any_place(tmp_path: Path) -> None:
@@ -37,6 +43,18 @@ def test_what_was_not_captured_is_zero(tmp_path: Path) -> None:
     path = tmp_path / "cut.pcap"
     path.write_bytes(FILE_HEADER + record(b"abc", 6) + record(b"whole"))
     assert packets_of(read_recording(str(path)).packets) == [b"abc\0\0\0", b"whole"]
+
+
+@given(st.lists(st.tuples(st.binary(max_size=150), st.integers(0, 40)), max_size=30), st.integers(0, 60))
+def test_parts_of_packets_are_copied_with_what_is_missing_as_zeros(wanted: list[tuple[bytes, int]], skip: int) -> None:
+    raw = np.frombuffer(b"".join(data for data, _ in wanted) + b"\xee", np.uint8)
+    stored = np.array([len(data) for data, _ in wanted], np.int64)
+    lengths = stored + np.array([missing for _, missing in wanted], np.int64)
+    part = np.maximum(lengths - skip, 0)
+    whole = [data + bytes(missing) for data, missing in wanted]
+    assert parts_of(recording(raw, np.cumsum(stored) - stored, stored, lengths, "x").packets, skip, part) == [
+        packet[skip:] for packet in whole
+    ]
 
 
 @pytest.mark.parametrize(

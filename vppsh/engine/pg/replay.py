@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from vppsh.engine.pg.layout import MAX_PACKET_BYTES
 from vppsh.engine.wire.pcapfile import PcapFile
 from vppsh.engine.wire.pcaprecords import LINK_ETHERNET, LINK_RAW_IP
-from vppsh.engine.wire.ranges import copy_ranges
+from vppsh.engine.wire.ranges import Integers, copy_ranges
 from vppsh.errors import CommandError, InputFileError
 
 FILE_HEADER_BYTES = 24
@@ -24,6 +24,8 @@ MAGICS = (b"\xa1\xb2\xc3\xd4", b"\xd4\xc3\xb2\xa1", b"\xa1\xb2\x3c\x4d", b"\x4d\
 LINK_TYPES = (LINK_ETHERNET, 12, LINK_RAW_IP, 228, 229)
 # Files up to this size are held in memory, so that they may change on disk while their stream lives.
 HELD_BYTES = 1 << 26
+ZEROS = np.zeros(MAX_PACKET_BYTES, np.uint8)
+ZEROS.flags.writeable = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,17 +35,28 @@ class Batch:
     raw      the memory they lie in, one-dimensional
     offsets  where each begins
     lengths  how long each is
+    stored   how many bytes of each are there, when some are not: what is missing counts as zeros
     """
 
     raw: NDArray[np.uint8]
-    offsets: NDArray[np.int64]
-    lengths: NDArray[np.int64]
+    offsets: Integers
+    lengths: Integers
+    stored: Integers | None = None
 
     def __len__(self) -> int:
         return len(self.offsets)
 
-    def __getitem__(self, part: slice) -> Batch:
-        return Batch(self.raw, self.offsets[part], self.lengths[part])
+    def __getitem__(self, part: slice | Integers) -> Batch:
+        return Batch(self.raw, self.offsets[part], self.lengths[part], None if self.stored is None else self.stored[part])
+
+    def copy(self, skip: int, lengths: Integers, target: NDArray[np.uint8], places: Integers) -> None:
+        """Write `lengths` bytes of each packet, beginning `skip` bytes into it, to its place in `target`, one-dimensional."""
+        if self.stored is None:
+            copy_ranges(self.raw, self.offsets + skip, target, places, lengths)
+            return
+        there = np.clip(self.stored - skip, 0, lengths)
+        copy_ranges(self.raw, self.offsets + np.minimum(skip, self.stored), target, places, there)
+        copy_ranges(ZEROS, np.zeros(len(self), np.int64), target, places + there, lengths - there)
 
 
 @dataclass(frozen=True)
@@ -60,15 +73,11 @@ class Recording:
         packets = self.packets
         if first + n <= len(packets):
             return packets[first : first + n]
-        chosen = (first + np.arange(n)) % len(packets)
-        return Batch(packets.raw, packets.offsets[chosen], packets.lengths[chosen])
+        return packets[(first + np.arange(n)) % len(packets)]
 
 
 def read_recording(name: str) -> Recording:
-    """The packets of a file; refused in VPP's words where it has some.
-
-    What was not captured of a packet is filled up with zeros to its length on the wire.
-    """
+    """The packets of a file; refused in VPP's words where it has some."""
     _check_header(name)
     try:
         file = PcapFile(name)
@@ -78,15 +87,15 @@ def read_recording(name: str) -> Recording:
     if file.cut_off:
         raise CommandError(f"short read `{name}'")
     raw = np.array(file.data) if file.size <= HELD_BYTES else file.data
-    captured, lengths = packets.length.astype(np.int64), packets.original.astype(np.int64)
-    if int(lengths.max(initial=0)) > MAX_PACKET_BYTES:
-        raise CommandError(f"packet of {int(lengths.max())} bytes in `{name}'")
-    if (captured >= lengths).all():
-        return Recording(Batch(raw, packets.offset, lengths))
-    offsets = np.cumsum(lengths) - lengths
-    filled = np.zeros(int(lengths.sum()), np.uint8)
-    copy_ranges(raw, packets.offset, filled, offsets, np.minimum(captured, lengths))
-    return Recording(Batch(filled, offsets, lengths))
+    return recording(raw, packets.offset, packets.length.astype(np.int64), packets.original.astype(np.int64), name)
+
+
+def recording(raw: NDArray[np.uint8], offsets: Integers, stored: Integers, lengths: Integers, name: str) -> Recording:
+    """Packets of which `stored` bytes each were captured, and which had `lengths` bytes on the wire."""
+    longest = int(lengths.max(initial=0))
+    if longest > MAX_PACKET_BYTES:
+        raise CommandError(f"packet of {longest} bytes in `{name}'")
+    return Recording(Batch(raw, offsets, lengths, None if (stored >= lengths).all() else stored))
 
 
 def _check_header(name: str) -> None:

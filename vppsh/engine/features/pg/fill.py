@@ -9,7 +9,6 @@ from vppsh.engine.buffers import DATA_SIZE, HEADROOM, STRIDE, BufferFlag, Buffer
 from vppsh.engine.frame import Rows
 from vppsh.engine.pg.generator import ROOM, Generator
 from vppsh.engine.pg.replay import Batch
-from vppsh.engine.wire.ranges import copy_ranges
 
 BYTE = np.dtype("u1")
 
@@ -50,18 +49,17 @@ def fill_from(generator: Generator, buffers: BufferPool, n: int) -> tuple[Rows, 
 
 def place(batch: Batch, buffers: BufferPool, buffer_bytes: int) -> Rows:
     """Copy packets into buffers; those longer than a buffer become chains of up to `buffer_bytes` each."""
-    n, lengths = len(batch), batch.lengths
-    rows = take(buffers, n)
-    longest = int(lengths.max())
-    first = lengths if longest <= DATA_SIZE else np.minimum(lengths, buffer_bytes)
-    _copy_part(batch, np.arange(n), np.zeros(n, np.int64), first, buffers, rows)
+    rows = take(buffers, len(batch))
+    long = int(batch.lengths.max()) > DATA_SIZE
+    first = np.minimum(batch.lengths, buffer_bytes) if long else batch.lengths
+    batch.copy(0, first, buffers.bytes_at(BYTE), _places(buffers, rows))
     buffers.current_length[rows] = first
-    if longest > DATA_SIZE:
+    if long:
         _chain(batch, buffers, buffers.indices[rows] if isinstance(rows, slice) else rows, buffer_bytes)
     return rows
 
 
-def buffers_needed(lengths: NDArray[np.int64], buffer_bytes: int) -> int:
+def buffers_needed(lengths: NDArray[np.integer], buffer_bytes: int) -> int:
     """How many buffers packets take."""
     if int(lengths.max(initial=0)) <= DATA_SIZE:
         return len(lengths)
@@ -78,7 +76,7 @@ def _chain(batch: Batch, buffers: BufferPool, heads: NDArray[np.int32], buffer_b
     while len(chosen):
         rows = buffers.indices[take(buffers, len(chosen))]
         lengths = np.minimum(batch.lengths[chosen] - done, buffer_bytes)
-        _copy_part(batch, chosen, np.full(len(chosen), done), lengths, buffers, rows)
+        batch[chosen].copy(done, lengths, buffers.bytes_at(BYTE), _places(buffers, rows))
         buffers.current_length[rows] = lengths
         buffers.flags[ends[chosen]] |= np.uint32(BufferFlag.NEXT_PRESENT)
         buffers.next_buffer[ends[chosen]] = rows
@@ -88,9 +86,6 @@ def _chain(batch: Batch, buffers: BufferPool, heads: NDArray[np.int32], buffer_b
         chosen = np.flatnonzero(batch.lengths > done)
 
 
-def _copy_part(
-    batch: Batch, chosen: NDArray[np.intp], skip: NDArray[np.int64], lengths: NDArray[np.int64], buffers: BufferPool, rows: Rows
-) -> None:
-    """Copy part of the chosen packets to the start of their buffers."""
-    places = (buffers.indices[rows] if isinstance(rows, slice) else rows).astype(np.int64) * STRIDE + HEADROOM
-    copy_ranges(batch.raw, batch.offsets[chosen] + skip, buffers.bytes_at(BYTE), places, lengths)
+def _places(buffers: BufferPool, rows: Rows) -> NDArray[np.int64]:
+    """The byte addresses at which the packets of buffers begin."""
+    return (buffers.indices[rows] if isinstance(rows, slice) else rows).astype(np.int64) * STRIDE + HEADROOM

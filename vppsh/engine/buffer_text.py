@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from vppsh.engine.buffers import BufferFlag, BufferPool
 
 # The flags that VPP names, in the order in which it does.
@@ -33,6 +35,7 @@ class BufferSnapshot:
     l2_offset: int
     l3_offset: int
     l4_offset: int
+    lookups: int
 
 
 def snapshot(buffers: BufferPool, index: int) -> BufferSnapshot:
@@ -47,6 +50,7 @@ def snapshot(buffers: BufferPool, index: int) -> BufferSnapshot:
         int(buffers.l2_hdr_offset[index]),
         int(buffers.l3_hdr_offset[index]),
         int(buffers.l4_hdr_offset[index]),
+        int(buffers.loop_counter[index]) if buffers.flags[index] & np.uint32(BufferFlag.LOOP_COUNTER_VALID) else 0,
     )
 
 
@@ -67,4 +71,6 @@ def format_buffer(seen: BufferSnapshot, indent: int) -> str:
         (BufferFlag.L4_HDR_OFFSET_VALID, "l4", seen.l4_offset),
     )
     words += [f"{layer}-hdr-offset {offset}" for flag, layer, offset in offsets if flags & flag]
+    if flags & BufferFlag.LOOP_COUNTER_VALID:
+        words.append(f"loop-counter {seen.lookups}")
     return text + (f"\n{' ' * indent}{' '.join(words)} " if words else "")

@@ -79,9 +79,8 @@ class Entry:
     @property
     def chain(self) -> Chain:
         """The chain of its own protocol."""
-        if self.prefix.protocol is Protocol.MPLS:
-            return Chain.MPLS_EOS if self.prefix.address & 1 else Chain.MPLS_NON_EOS
-        return CHAIN_OF[self.prefix.protocol]
+        prefix = self.prefix
+        return Chain.MPLS_EOS if prefix.protocol is Protocol.MPLS and prefix.address & 1 else CHAIN_OF[prefix.protocol]
 
     @property
     def flags(self) -> int:
@@ -102,7 +101,7 @@ class Entry:
         return best.behaviour.plain and best.extensions is None and not best.flags & (
             EntryFlag.LOOSE_URPF_EXEMPT | EntryFlag.EXCLUSIVE | EntryFlag.MULTICAST | EntryFlag.COVERED_INHERIT)
 
-    def find(self, source: Source) -> EntrySource | None:
+    def find(self, source: int) -> EntrySource | None:
         """The state of a source, if it is one of this entry's."""
         for known in self.sources:
             if known.source == source:
@@ -232,7 +231,7 @@ class Entry:
 
     def reactivate(self, source: int) -> None:
         """The best source has new paths, or its paths go elsewhere now."""
-        known = self.find(Source(source))
+        known = self.find(source)
         if known is None or not known.state & SourceFlag.ACTIVE:
             return
         remain = known.behaviour.reactivate(self, known)
@@ -250,7 +249,7 @@ class Entry:
         else:
             self.uninstall()
 
-    def source_changed(self, old: int, old_flags: int, new: Source) -> None:
+    def source_changed(self, old: int, new: Source) -> None:
         """After `new` was added or updated while `old` was the best."""
         if new > old:
             self.reactivate(old)
@@ -262,30 +261,23 @@ class Entry:
             self.activate(known)
         else:
             self.reactivate(new)
-        self.updated(new, old_flags)
+        self.updated()
 
-    def source_removed(self, old_flags: int) -> int:
+    def source_removed(self) -> int:
         """After the best source went away: the next best takes over, if there is one."""
         if not self.sources:
             self.uninstall()
             return SourceFlag.NONE
         best = self.sources[0]
         self.activate(best)
-        self.updated(best.source, old_flags)
+        self.updated()
         return SourceFlag.ADDED
 
-    def updated(self, source: Source, old_flags: int) -> None:
+    def updated(self) -> None:
         """Tell whoever depends on the entry that it forwards differently."""
         self.walk_children(Reason.EVALUATE, 0)
         for covered in list(self.covered or ()):
             covered.cover_updated()
-        self.installed(source)
-
-    def installed(self, source: int) -> None:
-        """A source is in force."""
-        known = self.find(Source(source))
-        if known is not None:
-            known.behaviour.installed(self, known)
 
     def cover_changed(self) -> None:
         """Another entry is the cover now."""
@@ -348,8 +340,9 @@ class Entry:
         self._fill(known, chain, self.load_balance)
         if new:
             self.table.forwarding_update(self.prefix, self.load_balance)
-        for other, row in (self.chains or {}).items():
-            self._fill(known, other, row)
+        if self.chains:
+            for other, row in self.chains.items():
+                self._fill(known, other, row)
 
     def uninstall(self) -> None:
         """Take the entry out of the table's forwarding."""
@@ -403,7 +396,7 @@ class Entry:
             path_list.loop_detect([])
 
     def _deactivate_source(self, source: int) -> None:
-        known = self.find(Source(source)) if source != 0xFFFF else None
+        known = self.find(source)
         if known is not None and known.state & SourceFlag.ACTIVE:
             self.deactivate(known)
 
@@ -432,7 +425,6 @@ class Entry:
                 (install, evaluate), best = result, known.source
         if install and best is not None:
             self.reactivate(best)
-            self.installed(best)
         else:
             self.uninstall()
         if evaluate:

@@ -128,7 +128,8 @@ class LoadBalances(Rows):
         """Fill the buckets from the candidates; none at all gives one that drops."""
         if len(next_hops) <= 1:
             dpo = next_hops[0].dpo if next_hops else DROPS[self.protocol[row]]
-            self._free_range(row)
+            if self.multipath:
+                self._free_range(row)
             self.n_buckets[row] = 1
             self.dpo_type[row], self.dpo_protocol[row], self.dpo_index[row] = dpo
         else:

@@ -149,6 +149,12 @@ class Mtrie:
                 slots[first] = load_balance
                 lengths[first] = length
             return
+        span = slice(first, first + count)
+        if slots[span].min() >= 0:
+            shorter = lengths[span] <= length
+            np.copyto(slots[span], load_balance, where=shorter)
+            np.copyto(lengths[span], length, where=shorter)
+            return
         at = np.arange(first, first + count)
         while len(at):
             leaves, noted = slots[at], lengths[at]

@@ -36,7 +36,8 @@ if TYPE_CHECKING:
     from .fib import Fib
     from .path_list import PathList
 
-CHAIN_OF = {Protocol.IP4: Chain.IP4, Protocol.IP6: Chain.IP6, Protocol.MPLS: Chain.MPLS_NON_EOS}
+CHAIN_OF = (Chain.IP4, Chain.IP6, Chain.MPLS_NON_EOS, Chain.IP4, Chain.IP4, Chain.IP4)
+"""The chain of a protocol. By position: the hash of an enum's member costs more than the rest of a dictionary's look-up."""
 
 
 class Kind(enum.IntEnum):
@@ -84,6 +85,14 @@ def kind_of(route: RoutePath) -> Kind:
     return Kind.SPECIAL if route.table == NO_TABLE else Kind.DEAG
 
 
+def share_key(route: RoutePath) -> tuple[Any, ...]:
+    """What must be equal in two descriptions for path-lists to be shared."""
+    kind = kind_of(route)
+    table = route.table if kind in (Kind.RECURSIVE, Kind.DEAG) else NO_TABLE
+    return (kind, route.protocol, route.address, route.interface, table, route.weight or 1, route.preference,
+            route.flags & KEPT_PATH_FLAGS, route.connected, route.dpo, route.rpf_id, route.local_label, route.local_eos)
+
+
 class Path:
     """One path of a path-list.
 
@@ -93,12 +102,13 @@ class Path:
     """
 
     __slots__ = ("address", "adjacency", "connected", "dpo", "exclusive", "flags", "index", "interface", "kind", "label", "linked", "oper",
-                 "path_list", "preference", "protocol", "rpf_id", "table", "via", "weight")
+                 "path_list", "preference", "protocol", "rpf_id", "share_key", "table", "via", "weight")
 
     def __init__(self, path_list: PathList, route: RoutePath) -> None:
         self.path_list = path_list
         self.index = path_list.fib.paths.add(self)
-        self.kind = kind_of(route)
+        self.share_key = share_key(route)
+        self.kind = Kind(self.share_key[0])
         self.protocol = route.protocol
         self.weight = route.weight or 1
         self.preference = route.preference
@@ -142,7 +152,7 @@ class Path:
         """The chain whose packets it forwards without further ado."""
         if self.protocol is Protocol.MPLS and self.kind is Kind.RECURSIVE and self.label[1]:
             return Chain.MPLS_EOS
-        return CHAIN_OF.get(self.protocol, Chain.IP4)
+        return CHAIN_OF[self.protocol]
 
     def identity(self) -> tuple[Any, ...]:
         """What makes two paths the same way; also their order within a preference."""
@@ -158,11 +168,6 @@ class Path:
         else:
             what = self.exclusive if kind is Kind.EXCLUSIVE else ()
         return (int(kind), int(self.protocol), what)
-
-    def share_key(self) -> tuple[Any, ...]:
-        """What must be equal for a path-list to be shared."""
-        connected = self.connected and (self.connected.address, self.connected.length)
-        return (*self.identity(), self.flags, self.weight, self.preference, self.address, self.interface, connected)
 
     def matches(self, route: RoutePath) -> bool:
         """Whether a description means this path."""

@@ -15,7 +15,7 @@ from vppsh.engine.adjacency import Reason
 
 from .dpo import Dpo
 from .load_balance import NextHop
-from .path import Kind, Path
+from .path import Kind, Path, share_key
 from .types import NO_INTERFACE, PATH_LIST_FLAG_NAMES, Chain, PathFlag, PathListFlag, Protocol, RoutePath, flag_names
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ class PathList:
         self.locks = 0
         self.urpf = -1
         self.recursive = False
-        self._next_hops: dict[Chain, list[NextHop]] = {}
+        self._next_hops: list[list[NextHop] | None] = [None] * len(Chain)
 
     def lock(self) -> None:
         """Hold the list."""
@@ -79,13 +79,13 @@ class PathList:
         for path in list(self.paths):
             path.resolve()
         self.recursive = any(path.kind is Kind.RECURSIVE for path in self.paths)
-        self._next_hops.clear()
+        self._next_hops = [None] * len(Chain)
         if not self.flags & PathListFlag.NO_URPF:
             self._bake_urpf()
 
     def back_walk(self, reason: Reason, depth: int = 0) -> None:
         """A path has changed: let every entry look again."""
-        self._next_hops.clear()
+        self._next_hops = [None] * len(Chain)
         self._bake_urpf()
         children = list(self.children)
         if len(children) >= POPULAR:
@@ -95,7 +95,7 @@ class PathList:
 
     def next_hops(self, chain: Chain) -> list[NextHop]:
         """The resolved paths of the best preference, and what packets of a chain meet there."""
-        known = self._next_hops.get(chain)
+        known = self._next_hops[chain]
         if known is None:
             known = self._next_hops[chain] = [NextHop(path.forwarding(chain), path.weight, path.index) for path in self.best_paths()]
         return known
@@ -112,7 +112,7 @@ class PathList:
         if not self.recursive:
             return False
         looped = [path.loop_detect(list(seen)) for path in self.paths]
-        self._next_hops.clear()
+        self._next_hops = [None] * len(Chain)
         if any(looped):
             self.flags |= PathListFlag.LOOPED
             return True
@@ -174,7 +174,7 @@ def _finish(path_list: PathList) -> PathList:
     if len(path_list.paths) > 1:
         path_list.paths.sort(key=lambda path: (path.preference, path.identity()))
     if path_list.flags & PathListFlag.SHARED:
-        key = (path_list.flags, *(path.share_key() for path in path_list.paths))
+        key = (path_list.flags, *(path.share_key for path in path_list.paths))
         known = fib.shared_path_lists.get(key)
         if known is not None:
             path_list.destroy()
@@ -187,7 +187,12 @@ def _finish(path_list: PathList) -> PathList:
 
 def create(fib: Fib, flags: int, routes: Sequence[RoutePath]) -> PathList:
     """A list of the described paths."""
-    path_list = PathList(fib, _fixed(flags))
+    flags = _fixed(flags)
+    if len(routes) == 1 and flags & PathListFlag.SHARED:
+        known = fib.shared_path_lists.get((flags, share_key(routes[0])))
+        if known is not None:
+            return known
+    path_list = PathList(fib, flags)
     path_list.paths = [Path(path_list, route) for route in routes]
     return _finish(path_list)
 
@@ -250,7 +255,8 @@ def copy_and_remove(old: PathList, flags: int, routes: Sequence[RoutePath]) -> P
 def _copy(path: Path, path_list: PathList) -> Path:
     copied = Path(path_list, RoutePath(
         path.protocol, path.address, path.interface, path.table, path.weight, path.preference, path.flags, path.connected,
-        dpo=path.exclusive, rpf_id=path.rpf_id, local_label=path.label[0], local_eos=path.label[1]))
+        dpo=path.exclusive if path.kind is Kind.EXCLUSIVE else None, rpf_id=path.rpf_id,
+        local_label=path.label[0], local_eos=path.label[1]))
     copied.kind = path.kind
     copied.rpf_id = path.rpf_id
     return copied

@@ -78,9 +78,6 @@ class Behaviour:
         """The covering entry has changed."""
         return KEEP
 
-    def installed(self, entry: Entry, known: EntrySource) -> None:
-        """The source is in force."""
-
     def extend(self, entry: Entry, known: EntrySource, chain: Chain) -> list[NextHop]:
         """Next hops when the source has extensions."""
         assert known.path_list is not None
@@ -323,6 +320,7 @@ BEHAVIOURS: dict[int, Behaviour] = {
 def _track(cover: Entry, entry: Entry) -> None:
     if cover.covered is None:
         cover.covered = {}
+        cover.table.covers[cover] = None
     cover.covered[entry] = None
 
 
@@ -331,6 +329,7 @@ def _untrack(cover: Entry, entry: Entry) -> None:
         cover.covered.pop(entry, None)
         if not cover.covered:
             cover.covered = None
+            cover.table.covers.pop(cover, None)
 
 
 def _refresh(known: EntrySource, routes: Sequence[RoutePath], *, adding: bool) -> None:

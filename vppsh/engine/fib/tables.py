@@ -30,6 +30,8 @@ IP4_SPECIALS = (
     (0xFFFFFFFF, 32, Source.DEFAULT_ROUTE),
 )
 """Prefixes of every IPv4 table, all of which drop, in the order VPP makes them."""
+FEW = 8
+"""So many covers are looked through faster than the cover of a new entry is found."""
 LINK_LOCAL = Prefix(Protocol.IP6, 0xFE80 << 112, 10)
 
 
@@ -38,6 +40,7 @@ class FibTable:
 
     table_id   the VRF's number as configured, -1 for tables without one
     locks      who keeps the table, by source
+    covers     entries on which others depend as their cover
     """
 
     def __init__(self, tables: FibTables, index: int, table_id: int) -> None:
@@ -54,6 +57,7 @@ class FibTable:
         self.by_length: dict[int, dict[int, Entry]] = {}
         self.lengths: list[int] = []
         self.size = 0
+        self.covers: dict[Entry, None] = {}
 
     def __iter__(self) -> Iterator[Entry]:
         """Entries in the order of their addresses as configured, shorter prefixes first."""
@@ -116,12 +120,11 @@ class FibTable:
             entry = Entry(self, prefix)
             known = entry.add_source(source, flags, wanted)
             entry.activate(known)
-            entry.installed(source)
             self._insert(entry)
             return entry
-        best, old_flags = entry.best_source, entry.flags
+        best = entry.best_source
         entry.add_source(source, flags, wanted)
-        entry.source_changed(best, old_flags, source)
+        entry.source_changed(best, source)
         return entry
 
     def special_update(self, prefix: Prefix, source: Source, flags: int, dpo: Dpo) -> Entry:
@@ -129,9 +132,9 @@ class FibTable:
         entry = self.find(prefix)
         if entry is None or entry.find(source) is None:
             return self.special_add(prefix, source, flags, dpo)
-        best, old_flags = entry.best_source, entry.flags
+        best = entry.best_source
         entry.update_source(source, flags, dpo)
-        entry.source_changed(best, old_flags, source)
+        entry.source_changed(best, source)
         return entry
 
     def special_remove(self, prefix: Prefix, source: Source) -> None:
@@ -149,9 +152,9 @@ class FibTable:
         entry = self.find(prefix)
         if entry is None:
             return self._create(prefix, source, flags, ordered)
-        best, old_flags = entry.best_source, entry.flags
+        best = entry.best_source
         entry.add_paths(source, flags, ordered)
-        entry.source_changed(best, old_flags, source)
+        entry.source_changed(best, source)
         return entry
 
     def update(self, prefix: Prefix, source: Source, flags: int, routes: Sequence[RoutePath]) -> Entry:
@@ -161,9 +164,9 @@ class FibTable:
         entry = self.find(prefix)
         if entry is None:
             return self._create(prefix, source, flags, ordered)
-        best, old_flags = entry.best_source, entry.flags
+        best = entry.best_source
         entry.set_paths(source, flags, ordered)
-        entry.source_changed(best, old_flags, source)
+        entry.source_changed(best, source)
         return entry
 
     def path_remove(self, prefix: Prefix, source: Source, routes: Sequence[RoutePath]) -> None:
@@ -173,15 +176,15 @@ class FibTable:
         if entry is None or known is None:
             return
         self._fix(prefix, known.flags, routes)
-        best, old_flags = entry.best_source, entry.flags
+        best = entry.best_source
         state = entry.remove_paths(source, routes)
         if source > best:
             return
         if not state & SourceFlag.ADDED:
-            self._drop_if_unsourced(entry, entry.source_removed(old_flags))
+            self._drop_if_unsourced(entry, entry.source_removed())
             return
         entry.reactivate(source)
-        entry.updated(source, old_flags)
+        entry.updated()
 
     # The dataplane's view.
 
@@ -204,7 +207,6 @@ class FibTable:
         known = entry.add_source(source, flags, DROPS[self.protocol])
         entry.set_paths(source, flags, routes)
         entry.activate(known)
-        entry.installed(source)
         self._insert(entry)
         return entry
 
@@ -218,6 +220,8 @@ class FibTable:
         self.size += 1
         if prefix.length == self.protocol.bits or self.protocol is Protocol.MPLS:
             return
+        if len(self.covers) <= FEW and not any(cover.prefix.covers(prefix) for cover in self.covers):
+            return
         cover = self.less_specific(prefix)
         if cover is not entry and cover.covered:
             for covered in reversed(list(cover.covered)):
@@ -225,7 +229,7 @@ class FibTable:
                     covered.cover_changed()
 
     def _remove_source(self, entry: Entry, source: Source) -> None:
-        best, old_flags = entry.best_source, entry.flags
+        best = entry.best_source
         state = entry.remove_source(source)
         if source < best:
             return
@@ -234,10 +238,10 @@ class FibTable:
                 entry.reactivate(best)
             return
         if not state & SourceFlag.ADDED:
-            self._drop_if_unsourced(entry, entry.source_removed(old_flags))
+            self._drop_if_unsourced(entry, entry.source_removed())
             return
         entry.reactivate(source)
-        entry.updated(source, old_flags)
+        entry.updated()
 
     def _drop_if_unsourced(self, entry: Entry, state: int) -> None:
         if state & SourceFlag.ADDED:

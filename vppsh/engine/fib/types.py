@@ -45,7 +45,10 @@ class Protocol(enum.IntEnum):
     @property
     def bits(self) -> int:
         """Length of a host prefix."""
-        return (32, 128, 21)[self]
+        return HOST_BITS[self]
+
+
+HOST_BITS = (32, 128, 21)
 
 
 class Chain(enum.IntEnum):
@@ -90,7 +93,7 @@ class Prefix(NamedTuple):
     @property
     def network(self) -> int:
         """The address with its host bits cleared."""
-        host = self.protocol.bits - self.length
+        host = HOST_BITS[self.protocol] - self.length
         return self.address >> host << host
 
     @property
@@ -100,7 +103,7 @@ class Prefix(NamedTuple):
 
     def covers(self, other: Prefix) -> bool:
         """Whether the other prefix lies inside this one."""
-        host = self.protocol.bits - self.length
+        host = HOST_BITS[self.protocol] - self.length
         return other.length >= self.length and self.address >> host == other.address >> host
 
     def __str__(self) -> str:

@@ -32,7 +32,7 @@ WANT_COUNT = "expected NODE COUNT, got `%U'"
 @command(
     "trace add",
     line_input(options(sequence(node_name(), signed("count")), flag("verbose"), flag("filter"), error=WANT_COUNT)),
-    help="trace add <input-graph-node> <add'l-pkts-for-node> [filter] [verbose]",
+    help="trace add <input-graph-node> <add'l-pkts-for-node-> [filter] [verbose]",
 )
 def trace_add(ctx: CommandContext, args: Args) -> None:
     """Let more packets of a node be traced: all, or (`filter`) those that the filter function accepts."""

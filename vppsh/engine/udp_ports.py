@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -43,6 +42,7 @@ class PortInfo:
 class UdpPorts:
     """The ports of both IP versions.
 
+    infos             what is known of ports, by protocol, in the order in which it became known
     slots             int32 (65536,) by protocol: the slot of the lookup node for each port, NOBODY without a listener
     punt_unknown      hand datagrams to the host that nobody listens for, instead of answering port unreachable
     send_unreachable  answer those datagrams at all
@@ -50,12 +50,12 @@ class UdpPorts:
 
     def __init__(self, engine: Engine) -> None:
         self._graph = engine.graph
-        self._infos: dict[Protocol, dict[int, PortInfo]] = {}
+        self.infos: dict[Protocol, list[PortInfo]] = {}
         self.slots: dict[Protocol, NDArray[np.int32]] = {}
         self.punt_unknown = {Protocol.IP4: False, Protocol.IP6: False}
         self.send_unreachable = True
         for protocol, names in ((Protocol.IP4, IP4_NAMES), (Protocol.IP6, IP6_NAMES)):
-            self._infos[protocol] = {port: PortInfo(port, name) for port, name in names}
+            self.infos[protocol] = [PortInfo(port, name) for port, name in names]
             self.slots[protocol] = np.full(1 << 16, NOBODY, np.int32)
             for each in engine.catalog.demuxes:
                 if each.node == NODES[protocol]:
@@ -63,7 +63,11 @@ class UdpPorts:
 
     def register(self, protocol: Protocol, port: int, node: str) -> None:
         """Hand datagrams to a port to a node from now on (udp_register_dst_port)."""
-        self._infos[protocol].setdefault(port, PortInfo(port)).node = node
+        info = self.find(protocol, port)
+        if info is None:
+            info = PortInfo(port)
+            self.infos[protocol].append(info)
+        info.node = node
         self.slots[protocol][port] = self._graph.next_by_name(NODES[protocol], node)
 
     def unregister(self, protocol: Protocol, port: int) -> None:
@@ -74,14 +78,9 @@ class UdpPorts:
         """Whether somebody listens at a port."""
         return bool(self.slots[protocol][port] != NOBODY)
 
-    def known(self, protocol: Protocol) -> Iterator[PortInfo]:
-        """What is known of ports, in their order."""
-        infos = self._infos[protocol]
-        return (infos[port] for port in sorted(infos))
-
     def find(self, protocol: Protocol, port: int) -> PortInfo | None:
-        """What is known of a port."""
-        return self._infos[protocol].get(port)
+        """What is known of a port; of two entries VPP finds the later one."""
+        return next((info for info in reversed(self.infos[protocol]) if info.port == port), None)
 
 
 UDP_PORTS = table(UdpPorts)

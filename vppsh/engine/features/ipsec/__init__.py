@@ -1,0 +1,1 @@
+"""IPsec (RFC 4301; VPP's vnet/ipsec)."""

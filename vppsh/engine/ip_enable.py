@@ -55,6 +55,10 @@ class IpEnable:
             del self._counts[protocol, sw_if_index]
             self._turn(protocol, sw_if_index, False)
 
+    def admit(self, protocol: Protocol, sw_if_index: int) -> None:
+        """Let packets in, without enabling what else comes with a protocol (VPP's `enable ip4 interface`)."""
+        self._refuse(protocol, sw_if_index, False)
+
     def _turn(self, protocol: Protocol, sw_if_index: int, enabled: bool) -> None:
         self._refuse(protocol, sw_if_index, not enabled)
         self._interfaces[sw_if_index].hardware.l3_count += 1 if enabled else -1

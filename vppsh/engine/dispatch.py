@@ -99,11 +99,12 @@ class Dispatcher:
         n = frame.n
         begin = self.now_ns = perf_counter_ns()
         nexts = node.function(node.context, frame)
-        node.clocks += perf_counter_ns() - begin
+        spent = perf_counter_ns() - begin
+        node.clocks += spent
         node.calls += 1
         node.vectors += n
-        if n > node.max_vectors:
-            node.max_vectors = n
+        if spent > node.max_clocks:
+            node.max_clocks, node.max_vectors = spent, n
         if nexts is None:
             return
         if type(nexts) is int:
@@ -142,16 +143,21 @@ class Dispatcher:
             if node.polling:
                 begin = self.now_ns = perf_counter_ns()
                 n = node.function(node.context)
-                node.clocks += perf_counter_ns() - begin
+                spent = perf_counter_ns() - begin
+                node.clocks += spent
                 node.calls += 1
                 node.vectors += n
-                if n > node.max_vectors:
-                    node.max_vectors = n
+                if spent > node.max_clocks:
+                    node.max_clocks, node.max_vectors = spent, n
                 worked = worked or n > 0
         if self._waiting:
             self.run_waiting()
             worked = True
         return worked
+
+    def is_waiting(self, node: Node) -> bool:
+        """Whether a process has not ended."""
+        return node in self._processes
 
     @property
     def busy(self) -> bool:

@@ -37,13 +37,14 @@ class Node:
 
     next_vectors  packets handed to each slot
     clocks        nanoseconds spent in the node
+    max_clocks    the most that one call took, and max_vectors how many packets it had
     polling       an input node that has something to do
     busy          an input node whose work has an end: the dataplane is not idle before it
     """
 
     __slots__ = (
-        "busy", "calls", "clocks", "context", "error_base", "function", "index", "max_vectors", "name", "next_vectors", "nexts",
-        "pending", "polling", "previous", "slots", "spec", "suspends", "trace_count", "trace_limit", "vectors",
+        "busy", "calls", "clocks", "context", "error_base", "function", "index", "max_clocks", "max_vectors", "name", "next_vectors",
+        "nexts", "pending", "polling", "previous", "slots", "spec", "suspends", "trace_count", "trace_limit", "vectors",
     )  # fmt: skip
 
     def __init__(self, spec: NodeSpec, index: int) -> None:
@@ -62,7 +63,7 @@ class Node:
         self.busy = False
         self.trace_limit = 0
         self.trace_count = 0
-        self.calls = self.vectors = self.clocks = self.suspends = self.max_vectors = 0
+        self.calls = self.vectors = self.clocks = self.suspends = self.max_clocks = self.max_vectors = 0
 
     def __repr__(self) -> str:
         return f"<node {self.name}>"
@@ -73,7 +74,7 @@ class Node:
 
     def clear_runtime(self) -> None:
         """Forget what `show runtime` counts."""
-        self.calls = self.vectors = self.clocks = self.suspends = self.max_vectors = 0
+        self.calls = self.vectors = self.clocks = self.suspends = self.max_clocks = self.max_vectors = 0
 
 
 class Graph:

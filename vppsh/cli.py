@@ -50,9 +50,13 @@ def _parser(arguments: list[str]) -> argparse.ArgumentParser:
     parser.add_argument("-c", dest="lines", metavar="LINE", nargs="+", action="extend", help="execute these lines, then exit")
     _common(parser)
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
-    run = commands.add_parser("run", help="execute a file of lines", description="Execute a file of command lines on a fresh dataplane. "
-                              "Lines whose first character is # are comments, a line with open braces goes on in the next one, "
-                              "`%%sleep S` lets time pass. The dataplane runs after each line until it is idle.")
+    run = commands.add_parser(
+        "run",
+        help="execute a file of lines",
+        description="Execute a file of command lines on a fresh dataplane. "
+        "Lines whose first character is # are comments, a line with open braces goes on in the next one, "
+        "`%%sleep S` lets time pass. The dataplane runs after each line until it is idle.",
+    )
     run.add_argument("file", metavar="FILE", help="the file, or - for standard input")
     run.add_argument("--echo", action="store_true", help="print `vpp# LINE' before each answer; goes on after a line that failed")
     _common(run)
@@ -66,8 +70,13 @@ def _parser(arguments: list[str]) -> argparse.ArgumentParser:
 
 def _common(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--keep-going", action="store_true", default=argparse.SUPPRESS, help="go on after a line that failed")
-    parser.add_argument("--vector-size", type=int, metavar="N", default=argparse.SUPPRESS,
-                        help=f"how many packets a vector may grow to under load (default 256, at most {MAX_VECTOR_SIZE})")
+    parser.add_argument(
+        "--vector-size",
+        type=int,
+        metavar="N",
+        default=argparse.SUPPRESS,
+        help=f"how many packets a vector may grow to under load (default 256, at most {MAX_VECTOR_SIZE})",
+    )
 
 
 def _run(options: argparse.Namespace) -> int:
@@ -88,11 +97,11 @@ def _run(options: argparse.Namespace) -> int:
         return _batch(options, _script(sys.stdin, "stdin"), keep_going=keep_going)
     from vppsh import repl
 
-    return repl.main(_session(options))
+    return repl.main(make_session(getattr(options, "vector_size", 256)))
 
 
-def _session(options: argparse.Namespace) -> Session:
-    vector_size = getattr(options, "vector_size", 256)
+def make_session(vector_size: int = 256) -> Session:
+    """A session on a fresh dataplane."""
     if not 1 <= vector_size <= MAX_VECTOR_SIZE:
         raise UsageError(f"--vector-size {vector_size}: must be between 1 and {MAX_VECTOR_SIZE}")
     from vppsh.engine.engine import Engine
@@ -116,14 +125,26 @@ def _script(lines: Iterable[str], name: str) -> Iterator[tuple[str, str]]:
 
 
 def _batch(options: argparse.Namespace, lines: Iterable[tuple[str, str]], *, echo: bool = False, keep_going: bool = False) -> int:
+    """Execute lines on a fresh dataplane."""
+    return execute(make_session(getattr(options, "vector_size", 256)), lines, echo=echo, keep_going=keep_going)
+
+
+def run_script(session: Session, name: str) -> ExitStatus:
+    """Execute a file of lines in a session, as `vppsh run` does, but show only the answer of a line that fails."""
+    return execute(session, _script(_open(name), name), quiet=True)
+
+
+def execute(
+    session: Session, lines: Iterable[tuple[str, str]], *, echo: bool = False, keep_going: bool = False, quiet: bool = False
+) -> ExitStatus:
     """Execute lines, each with the place it comes from; the dataplane runs after each one until it is idle."""
-    session = _session(options)
     status = ExitStatus.OK
     for place, line in lines:
         if echo:
             sys.stdout.write(f"{PROMPT}{line}\n")
         answer = session.execute(line)
-        _show(answer)
+        if not quiet or answer.failed:
+            _show(answer)
         if answer.failed:
             status = ExitStatus.FAILED
             if not keep_going:

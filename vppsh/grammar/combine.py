@@ -80,16 +80,34 @@ class Optional(Argument):
         return self.inner.defaults()
 
 
+class _Alternatives:
+    """Several arguments, sorted by the characters they can begin with."""
+
+    def __init__(self, alternatives: tuple[Argument, ...]) -> None:
+        chars = set().union(*(alternative.first or () for alternative in alternatives))
+        self._by_char = {char: tuple(a for a in alternatives if a.first is None or char in a.first) for char in chars}
+        self._anywhere = tuple(a for a in alternatives if a.first is None)
+
+    def at(self, reader: Reader) -> tuple[Argument, ...]:
+        """Those that what comes next may be, in order."""
+        try:
+            char = reader.text[reader.pos]
+        except IndexError:
+            return self._anywhere
+        return self._by_char.get(next_char(reader) if char in BLANKS else char, self._anywhere)
+
+
 class OneOf(Argument):
     """The first of several arguments that is there."""
 
     def __init__(self, *alternatives: Argument) -> None:
         self.alternatives = alternatives
         self.first = _union(alternatives)
+        self._fitting = _Alternatives(alternatives)
 
     def parse(self, reader: Reader, context: Context, values: dict[str, Any]) -> bool:
         """Try them in order."""
-        for alternative in self.alternatives:  # noqa: SIM110 - a generator would cost more than most alternatives
+        for alternative in self._fitting.at(reader):  # noqa: SIM110 - a generator would cost more than most alternatives
             if alternative.parse(reader, context, values):
                 return True
         return False
@@ -128,17 +146,13 @@ class Options(Argument):
     def __init__(self, *alternatives: Argument, error: str | None = UNKNOWN_INPUT) -> None:
         self.alternatives = alternatives
         self.error = error
-        chars = set().union(*(alternative.first or () for alternative in alternatives))
-        self._by_char = {char: tuple(a for a in alternatives if a.first is None or char in a.first) for char in chars}
-        self._anywhere = tuple(a for a in alternatives if a.first is None)
+        self._fitting = _Alternatives(alternatives)
 
     def parse(self, reader: Reader, context: Context, values: dict[str, Any]) -> bool:
         """Read alternatives while there is input."""
-        text = reader.text
-        length = len(text)
+        length, fitting = len(reader.text), self._fitting.at
         while (start := reader.pos) < length:
-            char = text[start]
-            for alternative in self._by_char.get(next_char(reader) if char in BLANKS else char, self._anywhere):
+            for alternative in fitting(reader):
                 if alternative.parse(reader, context, values) and reader.pos != start:
                     break
             else:

@@ -123,11 +123,13 @@ class Reader:
 
     def word(self, literal: str) -> bool:
         """Read a literal: it matches as a prefix; a blank in it stands for any number of blanks."""
-        start = self.pos
-        if self.text.startswith(literal, start):
+        start, text = self.pos, self.text
+        if text.startswith(literal, start):
             self.pos = start + len(literal)
             self.skip_blanks()
             return True
+        if text[start : start + 1] not in BLANKS and " " not in literal:
+            return False
         self.skip_blanks()
         for part in literal.split(" "):
             if not self.text.startswith(part, self.pos):

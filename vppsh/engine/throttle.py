@@ -11,32 +11,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from vppsh.engine.xxhash import xxhash
+
 if TYPE_CHECKING:
     from vppsh.engine.engine import Engine
 
 BUCKETS = 512
-
-PRIME_1 = np.uint64(11400714785074694791)
-PRIME_2 = np.uint64(14029467366897019727)
-PRIME_3 = np.uint64(1609587929392839161)
-PRIME_4 = np.uint64(9650029242287828579)
-# The hash's own seed, plus its fifth prime, plus the eight bytes of a key.
-START = np.uint64((0x9E3779B97F4A7C13 + 2870177450012600261 + 8) & 0xFFFFFFFFFFFFFFFF)
 LOW_BITS = np.uint64(BUCKETS - 1)
-
-
-def xxhash(keys: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """VPP's clib_xxhash of 64-bit keys."""
-    mixed = keys * PRIME_2
-    mixed = (mixed << np.uint64(31) | mixed >> np.uint64(33)) * PRIME_1
-    value: NDArray[np.uint64] = START ^ mixed
-    value = (value << np.uint64(27) | value >> np.uint64(37)) * PRIME_1 + PRIME_4
-    value ^= value >> np.uint64(33)
-    value *= PRIME_2
-    value ^= value >> np.uint64(29)
-    value *= PRIME_3
-    value ^= value >> np.uint64(32)
-    return value
 
 
 class Throttle:

@@ -131,6 +131,20 @@ def test_a_rate_is_kept_on_the_engines_clock(shell: Shell) -> None:
     assert sum(shell.sizes()) <= 200
 
 
+@pytest.mark.parametrize("parameters", ["maxframe 0 limit 5", "rate 1e-3 limit 5", "rate 1e400 maxframe 0 limit 5"])
+def test_a_stream_that_would_take_for_ever_does_not_hold_up_a_script(shell: Shell, parameters: str) -> None:
+    shell(f"packet-generator new {{ name s {parameters} size 60-60 interface pg0 node error-drop data {{ hex 0x01 }} }}")
+    shell("packet-generator enable-stream s")
+    assert shell.stream("s").enabled
+    shell("packet-generator delete s")
+
+
+def test_the_highest_rate_is_a_vector_a_round(shell: Shell) -> None:
+    shell("packet-generator new { name s rate 1e400 limit 600 size 60-60 interface pg0 node error-drop data { hex 0x01 } }")
+    shell("packet-generator enable-stream s")
+    assert shell.sizes() == [256, 256, 88]
+
+
 def test_streams_take_turns_and_frames_for_ethernet_input_are_not_joined(shell: Shell) -> None:
     for name in ("a", "b"):
         shell(f"packet-generator new {{ name {name} limit 3 size 60-60 interface pg0 node error-drop data {{ hex 0x01 }} }}")
@@ -233,6 +247,8 @@ def test_an_interface_that_goes_away_stops_its_streams(shell: Shell) -> None:
         ("packet-generator new { name s size 60-2147483647 interface pg0 node error-drop data { hex 0x01 } }", "max-size > 65535"),
         ("packet-generator new { name s buffer-flags offload node error-drop data { hex 0x01 } }", "offloads are not supported"),
         ("packet-generator new { name s node error-drop data { hex 0x01 } data { hex 0x01 } }", "unknown input `data { hex 0x01 }'"),
+        ("packet-generator new { name s node pg-input data { hex 0x01 } }", "node `pg-input' takes no packets"),
+        ("packet-generator new { name s node interface-output data { hex 0x01 } }", "output interface or node not given"),
         ("create packet-generator interface pg9 gso-enabled gso-size 1400", "buffer flags and offloads are not supported"),
         ("create packet-generator interface pg9 mode ethernet", "unknown input `mode ethernet'"),
         ("delete packet-generator interface", "Missing <interface>"),

@@ -63,6 +63,8 @@ NEW_HELP = "\n".join(
         "",
     )
 )
+# Nodes that look where a packet is to go; VPP sends packets of a stream that does not say into the void.
+BY_TX_INTERFACE = ("interface-output", "interface-output-arc-end")
 NO_OFFLOADS = "buffer flags and offloads are not supported by vppsh"
 
 
@@ -189,6 +191,8 @@ def _target(engine: Engine, args: Args) -> tuple[str, int | None]:
     """The node that gets the packets, and the interface they are to go to."""
     tx: int | None = args.tx
     if args.node is not None:
+        if args.node.name in BY_TX_INTERFACE and tx is None:
+            raise CommandError("output interface or node not given")
         return args.node.name, tx
     if args.out_interface is not None:
         hardware = engine.interfaces[args.out_interface].hardware

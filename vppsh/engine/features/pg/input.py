@@ -91,7 +91,8 @@ def _send(ctx: Context, stream: Stream) -> int:
     buffers, counter = ctx.buffers, ctx.engine.interfaces.rx
     generator = stream.generator
     if generator is not None and made == n and not stream.ready and generator.sizes.high <= DATA_SIZE:
-        if buffers.free < n:
+        n = min(n, buffers.free)
+        if not n:
             return 0
         rows, n_bytes = fill_from(generator, buffers, n)
         counter.add(stream.rx, n, n_bytes)

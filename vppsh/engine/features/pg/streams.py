@@ -19,9 +19,15 @@ from vppsh.engine.pg.generator import ROOM, Generator
 from vppsh.engine.pg.replay import Batch, Recording, bytes_counted
 from vppsh.engine.pg.stream import BUFFER_BYTES, StreamSpec
 from vppsh.errors import CommandError
+from vppsh.registry import NodeKind
 
 if TYPE_CHECKING:
     from vppsh.engine.engine import Engine
+
+
+MAX_RATE = 1e12
+# How many seconds a line of a script waits for a stream with a rate to reach its limit.
+PATIENCE = 10.0
 
 
 class Stream:
@@ -58,6 +64,12 @@ class Stream:
         """Whether it has sent as many as it was told to."""
         return 0 < self.spec.limit <= self.sent
 
+    @property
+    def ends_soon(self) -> bool:
+        """Whether a script should wait for its last packet."""
+        spec = self.spec
+        return spec.limit > 0 and spec.max_frame != 0 and (spec.rate == 0 or (spec.limit - self.sent) / spec.rate <= PATIENCE)
+
     def configure(self, spec: StreamSpec) -> None:
         """Take other parameters from the next packet on."""
         self.spec = spec
@@ -70,7 +82,7 @@ class Stream:
         if self.last_time is None:
             self.last_time = now
         if self.spec.rate > 0:
-            self.credit += (now - self.last_time) * self.spec.rate
+            self.credit += (now - self.last_time) * min(self.spec.rate, MAX_RATE)
             n = int(self.credit)
             self.credit -= n
         self.last_time = now
@@ -153,6 +165,8 @@ class Streams:
     def add(self, spec: StreamSpec) -> Stream:
         """Define a stream; one of the same name goes."""
         spec.check()
+        if self._engine.graph[spec.node].kind is not NodeKind.INTERNAL:
+            raise CommandError(f"node `{spec.node}' takes no packets")
         old = self._by_name.get(spec.name) if spec.name is not None else None
         if old is not None:
             self.delete(old)
@@ -193,7 +207,7 @@ class Streams:
         stream.last_time = None
         node = self._engine.graph["pg-input"]
         node.polling = any(each.enabled for each in self._by_place.values())
-        node.busy = any(each.enabled and each.spec.limit > 0 for each in self._by_place.values())
+        node.busy = any(each.enabled and each.ends_soon for each in self._by_place.values())
 
     def _check_interfaces(self, stream: Stream) -> None:
         used = (stream.pg.interface.sw_if_index, stream.rx, *(() if stream.spec.tx is None else (stream.spec.tx,)))

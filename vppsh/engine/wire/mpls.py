@@ -16,6 +16,7 @@ HEADER = np.dtype([("entry", ">u4")])
 LABEL_SHIFT = 12
 EXP_SHIFT = 9
 EOS_SHIFT = 8
+TTL_MASK = 0xFF
 DEFAULT_TTL = 64
 LABEL_NAMES: Mapping[int, str] = MappingProxyType({
     0: "ip4-explicit-null", 1: "router-alert", 2: "ipv6-explicit-null", 3: "implicit-null", 7: "entropy-label-indicator", 13: "gal",
@@ -42,7 +43,7 @@ def end_of_stack(entry: int) -> int:
 
 def ttl(entry: int) -> int:
     """The time to live."""
-    return entry & 0xFF
+    return entry & TTL_MASK
 
 
 def format_mpls_unicast_label(number: int) -> str:

@@ -19,6 +19,7 @@ from vppsh.engine.pg.replay import recording
 from vppsh.engine.pg.stream import StreamSpec
 from vppsh.engine.tally import Reason, Result, Sink, Tally
 from vppsh.engine.wire.pcapfile import PcapFile
+from vppsh.engine.wire.pcaprecords import Packets
 from vppsh.engine.wire.pcapwriter import PcapWriter
 from vppsh.errors import CommandError, ExitStatus, InputFileError, UsageError
 from vppsh.progress import Progress
@@ -46,7 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--interface", metavar="IF", help="where the packets come in (default: the first packet-generator interface)")
     parser.add_argument("--trace", metavar="N", type=int, default=0, help="trace the first N packets and print what they met")
     parser.add_argument("--out", metavar="OUT.pcap", help="write the packets that leave to this file")
-    parser.add_argument("--vector-size", type=int, metavar="N", default=256, help="how many packets a vector may grow to (default 256)")
+    parser.add_argument("--vector-size", type=int, metavar="N", default=4096, help="how many packets a vector may grow to (default 4096)")
 
 
 def main(options: argparse.Namespace) -> int:
@@ -66,7 +67,7 @@ def _replay(session: Session, source: PcapFile, options: argparse.Namespace) -> 
     if not len(packets):
         raise InputFileError(f"{source.path}: there are no packets in it")
     interface = _interface(engine, options.interface)
-    spec = _stream(engine, source, interface)
+    spec = _stream(engine, source, packets, interface)
     stream = engine.get(Streams).add(spec)
     out = PcapWriter(options.out) if options.out else None
     tally = Tally(engine, None if out is None else _writer(engine, out))
@@ -113,27 +114,25 @@ def _interface(engine: Engine, name: str | None) -> Interface:
     return interface
 
 
-def _stream(engine: Engine, source: PcapFile, interface: Interface) -> StreamSpec:
+def _stream(engine: Engine, source: PcapFile, packets: Packets, interface: Interface) -> StreamSpec:
     """The capture as a stream that ends with its last packet."""
-    packets = source.packets(LINK_TYPES)
     raw = recording(
         source.data, packets.offset, packets.length.astype(np.int64), packets.original.astype(np.int64), str(source.path)
     )  # fmt: skip
     pg = engine.get(PgInterfaces).of(interface)
-    node = _node(source)
+    node = _node(source, packets)
     return StreamSpec(
         raw, node, STREAM, limit=len(raw), source=-1 if pg is None else pg.number, rx=interface.sw_if_index,
     )  # fmt: skip
 
 
-def _node(source: PcapFile) -> str:
+def _node(source: PcapFile, packets: Packets) -> str:
     """The node that packets of the file's link types begin at."""
     kinds = {interface.link_type for interface in source.interfaces}
     if kinds == {ETHERNET}:
         return "ethernet-input"
     if ETHERNET in kinds:
         raise InputFileError(f"{source.path}: has both Ethernet frames and bare IP packets")
-    packets = source.packets()
     versions = set((source.data[packets.offset[packets.length > 0]] >> 4).tolist())
     if versions == {4}:
         return "ip4-input"

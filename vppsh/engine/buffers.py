@@ -56,6 +56,9 @@ class BufferFlag(enum.IntFlag):
     GSO = 1 << 14
 
 
+# Looking members up in an enumeration is slow: what every frame asks for is kept as a number.
+_NEXT_PRESENT = np.uint32(BufferFlag.NEXT_PRESENT)
+
 # Metadata that every packet has: name, dtype, value in a fresh buffer. `flow_hash`, `fib_index` and
 # the adjacency indices are words 2, 3, 0 and 1 of VPP's opaque union, which features reuse.
 COLUMNS = (
@@ -190,10 +193,10 @@ class BufferPool:
 
     def free_packets(self, frame: Frame) -> None:
         """Give back the packets of a frame, the rest of their chains included."""
-        if (self.flags[frame.rows] & BufferFlag.NEXT_PRESENT).any():
+        if (self.flags[frame.rows] & _NEXT_PRESENT).any():
             for index in frame.indices(self):
                 tail = []
-                while self.flags[index] & BufferFlag.NEXT_PRESENT and (index := int(self.next_buffer[index])) >= 0:
+                while self.flags[index] & _NEXT_PRESENT and (index := int(self.next_buffer[index])) >= 0:
                     tail.append(index)
                 if tail:
                     self.release(np.array(tail, np.int32))
@@ -268,7 +271,7 @@ class BufferPool:
             part = self.data[index, start : start + min(int(self.current_length[index]), left)].tobytes()
             parts.append(part)
             left -= len(part)
-            index = int(self.next_buffer[index]) if self.flags[index] & BufferFlag.NEXT_PRESENT else NONE
+            index = int(self.next_buffer[index]) if self.flags[index] & _NEXT_PRESENT else NONE
         return b"".join(parts)
 
     def peek(self, index: int, length: int, at: int = 0) -> bytes:
@@ -280,6 +283,6 @@ class BufferPool:
         """The whole length of each packet, chains included (vlib_buffer_length_in_chain)."""
         lengths: NDArray[np.int32] = self.current_length[rows]
         flags = self.flags[rows]
-        if np.bitwise_or.reduce(flags) & BufferFlag.NEXT_PRESENT:
-            lengths = lengths + np.where(flags & BufferFlag.NEXT_PRESENT, self.total_length_rest[rows], 0)
+        if np.bitwise_or.reduce(flags) & _NEXT_PRESENT:
+            lengths = lengths + np.where(flags & _NEXT_PRESENT, self.total_length_rest[rows], 0)
         return lengths

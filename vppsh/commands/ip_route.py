@@ -10,7 +10,7 @@ from vppsh.commands.route_path import ROUTE_PATHS
 from vppsh.engine.fib.dpo import DROPS, PUNTS, Dpo
 from vppsh.engine.fib.fib import Fib
 from vppsh.engine.fib.special import NullAction, null_dpo
-from vppsh.engine.fib.tables import FibTable
+from vppsh.engine.fib.table import FibTable
 from vppsh.engine.fib.types import EntryFlag, Prefix, Protocol, RoutePath, Source
 from vppsh.errors import CommandError
 from vppsh.grammar.arguments import (
@@ -102,18 +102,19 @@ def _check_length(prefix: Prefix) -> None:
 
 def _change(table: FibTable, prefix: Prefix, routes: tuple[RoutePath, ...], count: int, *, delete: bool) -> list[str]:
     """Add or delete paths of `count` prefixes; what VPP says about it."""
-    out = []
     begin = perf_counter()
     bits = prefix.protocol.bits
     if not 0 <= prefix.length <= bits:
         return [f"Invalid prefix len: {prefix.length & 0xFFFF}\n"] * max(count, 0)
     change = table.path_remove if delete else _adding(table)
     step, size = 1 << bits - prefix.length, 1 << bits
+    if count == 1:
+        change(prefix, Source.CLI, routes)
+        return []
     for number in range(count):
         change(prefix._replace(address=(prefix.address + number * step) % size), Source.CLI, routes)
-    if count > 1:
-        out.append(f"{count / max(perf_counter() - begin, 1e-9):.6e} routes/sec\n")
-    return out
+    rate = count / max(perf_counter() - begin, 1e-9)
+    return [f"{rate:.6e} routes/sec\n"] if count > 1 else []
 
 
 def _adding(table: FibTable) -> Callable[[Prefix, Source, tuple[RoutePath, ...]], None]:

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from vppsh.commands.context import CommandContext, structured
 from vppsh.engine.fib.fib import Fib
-from vppsh.engine.fib.tables import FibTable, FibTables
+from vppsh.engine.fib.link_local import FLAG_TEXT, LinkLocalTables
+from vppsh.engine.fib.table import FibTable
+from vppsh.engine.fib.tables import FibTables
 from vppsh.engine.fib.text import format_counts, format_entry, format_entry_detail, format_table_head
 from vppsh.engine.fib.types import Prefix, Protocol
-from vppsh.grammar.arguments import Args, flag, ip4, ip4_prefix, ip6, ip6_prefix, keyed, keyword, one_of, options, signed
+from vppsh.grammar.arguments import Args, flag, interface, ip4, ip4_prefix, ip6, ip6_prefix, keyed, keyword, one_of, options, signed
 from vppsh.registry import command
-
-LINK_LOCAL = "ip6-ll"
-
 
 SUMMARY = one_of(keyword("brief", "summary"), flag("summary"), keyword("sum", "summary"))
 DETAIL = one_of(flag("detail"), keyword("det", "detail"))
@@ -28,7 +27,7 @@ def _wanted(tables: FibTables, args: Args) -> Iterator[FibTable]:
             continue
         if args.index >= 0 and args.index != table.index:
             continue
-        if table.flag_text != LINK_LOCAL:
+        if table.flag_text != FLAG_TEXT:
             yield table
 
 
@@ -38,11 +37,10 @@ def _prefix(protocol: Protocol, args: Args) -> Prefix | None:
     return None if args.address is None else Prefix(protocol, args.address, protocol.bits)
 
 
-def _show(ctx: CommandContext, protocol: Protocol, args: Args) -> str:
-    prefix = _prefix(protocol, args)
+def _show(tables: Iterable[FibTable], prefix: Prefix | None, args: Args) -> str:
     lines: list[str] = []
     data = []
-    for table in _wanted(ctx.engine.get(Fib).tables(protocol), args):
+    for table in tables:
         lines.append(format_table_head(table))
         if args.summary:
             lines.append(format_counts(table))
@@ -62,7 +60,7 @@ def _show(ctx: CommandContext, protocol: Protocol, args: Args) -> str:
 )
 def show_ip_fib(ctx: CommandContext, args: Args) -> str:
     """IPv4 tables: all entries in brief, the one an address or prefix matches, or counts."""
-    return _show(ctx, Protocol.IP4, args)
+    return _show(_wanted(ctx.engine.get(Fib).ip4, args), _prefix(Protocol.IP4, args), args)
 
 
 @command(
@@ -72,4 +70,15 @@ def show_ip_fib(ctx: CommandContext, args: Args) -> str:
 )
 def show_ip6_fib(ctx: CommandContext, args: Args) -> str:
     """IPv6 tables: all entries in brief, the one an address or prefix matches, or counts."""
-    return _show(ctx, Protocol.IP6, args)
+    return _show(_wanted(ctx.engine.get(Fib).ip6, args), _prefix(Protocol.IP6, args), args)
+
+
+@command(
+    "show ip6-ll",
+    options(SUMMARY, DETAIL, ip6_prefix("prefix"), ip6("address"), interface(), error=None),
+    help="show ip6-ll [summary] [interface] [<ip6-addr>[/<width>]] [detail]",
+)
+def show_ip6_ll(ctx: CommandContext, args: Args) -> str:
+    """The tables of link-local addresses; as in VPP, naming an interface does not leave the others out."""
+    prefix = None if args.prefix is None and args.address is None else Prefix(Protocol.IP6, args.address or args.prefix.value, 128)
+    return _show(ctx.engine.get(LinkLocalTables).all(), prefix, args)

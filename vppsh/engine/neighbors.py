@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from vppsh.engine.adjacency import Adjacencies, Adjacency, Kind
 from vppsh.engine.fib.fib import IP_PROTOCOLS, Fib
+from vppsh.engine.fib.link_local import LinkLocalTables
 from vppsh.engine.fib.rows import Pool
 from vppsh.engine.fib.types import EntryFlag, Prefix, Protocol, RoutePath, Source
 from vppsh.engine.interfaces import Change, Interface, Interfaces
@@ -22,8 +23,8 @@ if TYPE_CHECKING:
     from vppsh.engine.engine import Engine
 
 DEFAULT_LIMIT = 50000
-MAX_PROBES = 2
-"""Probes without an answer after which an aged neighbour is forgotten at the next look."""
+MAX_PROBES = 3
+"""Probes without an answer; an aged neighbour that had so many is forgotten at the next look."""
 
 
 class NeighborFlag(enum.IntFlag):
@@ -102,6 +103,7 @@ class Neighbors:
         self._fib = engine.get(Fib)
         self._adjacencies = engine.get(Adjacencies)
         self._interfaces = engine.get(Interfaces)
+        self._link_local = engine.get(LinkLocalTables)
         self._pool = Pool()
         self._by_key: dict[tuple[Protocol, int, int], Neighbor] = {}
         self._order: dict[Protocol, dict[Neighbor, None]] = {protocol: {} for protocol in IP_PROTOCOLS}
@@ -191,21 +193,31 @@ class Neighbors:
         """Seconds since a neighbour was heard of."""
         return self._clock.now() - neighbor.updated
 
+    def next_look(self, protocol: Protocol) -> float:
+        """Seconds until the neighbour longest not heard of may be too old; it is probed if it is already."""
+        oldest = next(iter(self._order[protocol]), None)
+        return float(self.limits[protocol].age) if oldest is None else self._look_at(oldest)
+
     def age_out(self, protocol: Protocol) -> float:
         """Probe the neighbours that are too old, forget those that did not answer; seconds to the next look."""
-        age = self.limits[protocol].age
-        wait = float(age)
+        wait = float(self.limits[protocol].age)
         for neighbor in self.oldest_first(protocol):
-            old = int(self.age(neighbor))
-            if old <= age:
-                return min(wait, float(age - old + 1))
+            wait = min(wait, self._look_at(neighbor))
+            if not neighbor.probes:
+                break
             if neighbor.probes > MAX_PROBES:
                 self._destroy(neighbor)
-            else:
-                self.probe(protocol, neighbor.interface, neighbor.address)
-                neighbor.probes += 1
-            wait = min(wait, 1.0)
         return wait
+
+    def _look_at(self, neighbor: Neighbor) -> float:
+        """Ask for a neighbour that is too old; seconds until it should be looked at again."""
+        age, old = self.limits[neighbor.protocol].age, int(self.age(neighbor))
+        if old <= age:
+            return float(age - old + 1)
+        if neighbor.probes < MAX_PROBES:
+            self.probe(neighbor.protocol, neighbor.interface, neighbor.address)
+        neighbor.probes += 1
+        return 1.0
 
     def _create(self, protocol: Protocol, interface: int, address: int, mac: bytes, flags: NeighborFlag) -> Neighbor | None:
         limits = self.limits[protocol]
@@ -247,6 +259,8 @@ class Neighbors:
     def _add_route(self, neighbor: Neighbor, fib_index: int) -> None:
         protocol, address = neighbor.protocol, neighbor.address
         if neighbor.is_link_local:
+            self._link_local.add(neighbor.interface, address, local=False)
+            neighbor.has_route = True
             return
         table = self._fib.tables(protocol)[fib_index]
         table.path_add(Prefix(protocol, address, protocol.bits), Source.ADJACENCY, EntryFlag.ATTACHED,
@@ -261,6 +275,9 @@ class Neighbors:
         if not neighbor.has_route:
             return
         neighbor.has_route = False
+        if neighbor.is_link_local:
+            self._link_local.delete(neighbor.interface, address)
+            return
         table = self._fib.tables(protocol)[fib_index]
         table.path_remove(Prefix(protocol, address, protocol.bits), Source.ADJACENCY,
                           [RoutePath(protocol, address, neighbor.interface)])

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from .path import Path
     from .path_list import PathList
     from .sources import Behaviour
-    from .tables import FibTable
+    from .table import FibTable
 
 MAX_DEPTH = 32
 """How far a change is walked back before VPP calls it a loop."""

@@ -18,7 +18,8 @@ from .path_list import PathList
 from .rows import Pool
 from .sources import BEHAVIOURS, Behaviour
 from .special import InterfaceReceives, Lookups, Receives, format_null
-from .tables import FibTable, FibTables, Ip4Tables, Ip6Tables
+from .table import FibTable
+from .tables import FibTables, Ip4Tables, Ip6Tables
 from .types import NO_INTERFACE, EntryFlag, Prefix, Protocol, RoutePath, Source
 from .urpf import Urpfs
 

@@ -33,9 +33,11 @@ KEEP = CoverResult(True, False)
 class Behaviour:
     """The default: one special path, nothing depends on the cover.
 
+    name   VPP's name of it
     plain  entries of this source need nothing but new buckets when their paths change
     """
 
+    name = "simple"
     plain = False
     list_flags = 0
 
@@ -97,6 +99,8 @@ class Simple(Behaviour):
 class Drop(Behaviour):
     """Default routes of a new table: drop."""
 
+    name = "drop"
+
     def add(self, entry: Entry, known: EntrySource, flags: int, dpo: Dpo | None) -> None:
         known.path_list = path_list.create_special(entry.table.fib, entry.prefix.protocol, PathListFlag.DROP, dpo)
 
@@ -104,6 +108,7 @@ class Drop(Behaviour):
 class Api(Behaviour):
     """Routes a user or an agent configures."""
 
+    name = "api"
     plain = True
     list_flags = PathListFlag.SHARED
 
@@ -131,6 +136,8 @@ class Api(Behaviour):
 
 class Interface(Behaviour):
     """Connected prefixes and the addresses of interfaces."""
+
+    name = "interface"
 
     def activate(self, entry: Entry, known: EntrySource) -> bool:
         if known.flags & EntryFlag.LOCAL:
@@ -163,6 +170,8 @@ class Interface(Behaviour):
 
 class AdjacencySource(Behaviour):
     """Entries of neighbours: in force only where the cover is attached to the neighbour's interface."""
+
+    name = "adjacency"
 
     def add(self, entry: Entry, known: EntrySource, flags: int, dpo: Dpo | None) -> None:
         known.extensions = []
@@ -251,6 +260,8 @@ class AdjacencySource(Behaviour):
 
 class Recursive(Behaviour):
     """Entries made because a path resolves through their address: they forward as their cover does."""
+
+    name = "rr"
 
     def add(self, entry: Entry, known: EntrySource, flags: int, dpo: Dpo | None) -> None:
         """Nothing to forward by before it is active."""

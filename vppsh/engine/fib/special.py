@@ -20,7 +20,7 @@ from .types import NO_INTERFACE, Protocol, Source, format_address
 if TYPE_CHECKING:
     from vppsh.engine.engine import Engine
 
-    from .tables import FibTable
+    from .table import FibTable
 
 
 class NullAction(enum.IntEnum):

@@ -10,7 +10,7 @@ from vppsh.engine.interface_format import centered
 from .entry import Entry
 from .extension import format_extensions
 from .flow_hash import FlowHashConfig
-from .tables import FibTable
+from .table import FibTable
 from .types import ENTRY_FLAG_NAMES, SOURCE_FLAG_NAMES, Protocol, SourceFlag, flag_names
 
 FLOW_HASH_NAMES = {

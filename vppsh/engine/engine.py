@@ -39,8 +39,9 @@ class Engine:
     random       where randomness comes from
     vector_size  how many packets a frame may grow to under load
 
-    dispatch_capture, rx_capture and drop_capture are called with every frame that is handled, that comes in
-    by Ethernet, or that is dropped, while set. `runs` counts how often the dataplane was set going.
+    dispatch_capture, rx_capture, tx_capture and drop_capture are called with every frame that is handled, that
+    comes in by Ethernet, that is sent (with the sw_if_index of the output node, None in interface-output), or
+    that is dropped, while set. `runs` counts how often the dataplane was set going.
     """
 
     def __init__(
@@ -63,6 +64,7 @@ class Engine:
         self.runs = 0
         self.dispatch_capture: Callable[[Node, Frame], None] | None = None
         self.rx_capture: Callable[[Frame], None] | None = None
+        self.tx_capture: Callable[[Frame, int | None], None] | None = None
         self.drop_capture: Callable[[Frame], None] | None = None
         self._state: dict[type, Any] = {}
         self._start_ns = perf_counter_ns() - int(self.clock.now() * 1e9)

@@ -127,7 +127,7 @@ def _end(ctx: Context, frame: Frame) -> None:
     buffers.free_packets(frame)
 
 
-@node("null-node", errors=(error("blackholed", "blackholed packets"),), index=0)
+@node("null-node", errors=(error("blackholed packets", "blackholed packets"),), index=0)
 def null_node(ctx: Context, frame: Frame) -> None:
     """Owns the reason of packets that are dropped for none; no packet comes here."""
     ctx.buffers.free_packets(frame)

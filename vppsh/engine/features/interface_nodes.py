@@ -32,6 +32,8 @@ def _to_node(ctx: Context, frame: Frame, role: str) -> Nexts:
 @node("interface-output", index=743)
 def interface_output(ctx: Context, frame: Frame) -> Nexts:
     """To `NAME-output` of each packet's tx interface."""
+    if ctx.engine.tx_capture is not None:
+        ctx.engine.tx_capture(frame, None)
     return _to_node(ctx, frame, "output")
 
 

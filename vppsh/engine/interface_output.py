@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from vppsh.engine.context import Context, Nexts
 from vppsh.engine.frame import Frame
 from vppsh.engine.wire.ethernet import format_ethernet_header_with_length
+from vppsh.engine.wire.text import format_hex_bytes
 from vppsh.registry import error
 
 if TYPE_CHECKING:
@@ -31,20 +32,25 @@ TRACED_BYTES = 128 - 8
 
 @dataclass(frozen=True, slots=True)
 class OutputTrace:
-    """What an output node saw: the interface, the buffer's flags, the first bytes of the packet."""
+    """What an output node saw: the interface the packet is to leave by, the buffer's flags, the first bytes of the packet."""
 
-    interface: Interface
-    name: str
+    interfaces: Interfaces
+    sw_if_index: int
+    ethernet: bool
     flags: int
     data: bytes
 
 
 def format_output_trace(view: Any, record: OutputTrace) -> str:
-    """VPP's `pg1 flags 0x00180001` and the packet below it."""
-    text = f"{record.name} flags 0x{record.flags:08x}"
-    if record.interface.hardware.hardware_class.ethernet:
-        return f"{text}\n  {format_ethernet_header_with_length(record.data, 2)}"
-    return text
+    """VPP's `pg1 flags 0x00180001` and the packet below it; the name is the one the interface has now."""
+    if record.sw_if_index < 0:
+        return ""
+    if record.sw_if_index in record.interfaces:
+        text = f"{record.interfaces[record.sw_if_index].name} flags 0x{record.flags:08x}"
+    else:
+        text = f"sw_if_index: {record.sw_if_index} "
+    format_packet = format_ethernet_header_with_length if record.ethernet else format_hex_bytes
+    return f"{text}\n  {format_packet(record.data, 2)}"
 
 
 def output_node_of(interface: Interface, interfaces: Interfaces) -> Callable[[Context, Frame], Nexts]:
@@ -56,7 +62,8 @@ def output_node_of(interface: Interface, interfaces: Interfaces) -> Callable[[Co
         buffers = ctx.buffers
         rows = frame.rows
         for _, index in ctx.traced(frame):
-            ctx.trace(index, OutputTrace(interface, interface.name, int(buffers.flags[index]), buffers.peek(index, TRACED_BYTES)))
+            leaves_by, flags = int(buffers.tx_sw_if_index[index]), int(buffers.flags[index])
+            ctx.trace(index, OutputTrace(interfaces, leaves_by, hardware.hardware_class.ethernet, flags, buffers.peek(index, TRACED_BYTES)))
         if ctx.engine.tx_capture is not None:
             ctx.engine.tx_capture(frame, own)
         if not (interface.admin_up and hardware.link_up):

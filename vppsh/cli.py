@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import os
 import sys
 from collections.abc import Iterable, Iterator
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 PROMPT = "vpp# "
 MAX_VECTOR_SIZE = 4096
+GC_THRESHOLDS = (50_000, 20, 100)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -107,7 +109,11 @@ def make_session(vector_size: int = 256) -> Session:
     from vppsh.engine.engine import Engine
     from vppsh.session import Session
 
-    return Session(Engine(vector_size=vector_size))
+    session = Session(Engine(vector_size=vector_size))
+    # What is there now stays, and tables of a hundred thousand routes do too: do not search them for garbage all the time.
+    gc.freeze()
+    gc.set_threshold(*GC_THRESHOLDS)
+    return session
 
 
 def _open(name: str) -> Iterable[str]:

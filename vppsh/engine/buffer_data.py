@@ -45,3 +45,23 @@ def gather(buffers: BufferPool, start: NDArray[np.int64], width: int) -> NDArray
         ahead = int(start[position]) - last
         rows[position, : width - ahead] = rows[position, ahead:].copy()
     return rows
+
+
+def copy_packets(buffers: BufferPool, rows: Indices) -> Indices:
+    """Copies of whole packets, with the flags that tell what they are (vlib_buffer_copy).
+
+    There are fewer copies than packets when the pool runs out: those of the first ones.
+    """
+    copies = copy_first(buffers, rows)
+    rows = rows[: len(copies)]
+    buffers.flags[copies] = buffers.flags[rows]
+    buffers.total_length_rest[copies] = buffers.total_length_rest[rows]
+    for position in np.flatnonzero(buffers.flags[rows] & BufferFlag.NEXT_PRESENT).tolist():
+        to, source = copies[position : position + 1], int(buffers.next_buffer[rows[position]])
+        tail = copy_packets(buffers, np.array([source], np.int32))
+        if not len(tail):
+            # What does not fit is cut off: a shorter packet that is whole in itself.
+            buffers.flags[to] &= np.uint32(~BufferFlag.NEXT_PRESENT & 0xFFFFFFFF)
+            buffers.total_length_rest[to] = 0
+        buffers.next_buffer[to] = tail if len(tail) else NONE
+    return copies

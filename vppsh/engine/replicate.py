@@ -1,0 +1,64 @@
+"""Replicate objects: every packet goes to each of several objects (vnet/dpo/replicate_dpo.c)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vppsh.engine.fib.dpo import Dpo, Dpos, DpoType
+from vppsh.engine.fib.rows import Rows
+from vppsh.engine.fib.types import Protocol
+
+if TYPE_CHECKING:
+    from vppsh.engine.engine import Engine
+
+
+class Replicates(Rows):
+    """The replicate objects of an engine.
+
+    packets, bytes  what each was given
+    """
+
+    packets: NDArray[np.int64]
+    bytes: NDArray[np.int64]
+
+    def __init__(self, engine: Engine) -> None:
+        super().__init__({"packets": ("i8", 0), "bytes": ("i8", 0)})
+        self._dpos = engine.get(Dpos)
+        self._dpos.register(DpoType.REPLICATE, self._format)
+        self._protocols: dict[int, Protocol] = {}
+        self._buckets: dict[int, tuple[Dpo, ...]] = {}
+
+    def create(self, protocol: Protocol) -> Dpo:
+        """An object without buckets."""
+        row = self._allocate()
+        self._protocols[row] = protocol
+        self._buckets[row] = ()
+        return Dpo(int(DpoType.REPLICATE), int(protocol), row)
+
+    def update(self, row: int, buckets: Sequence[Dpo]) -> None:
+        """Set where packets go."""
+        self._buckets[row] = tuple(buckets)
+
+    def destroy(self, row: int) -> None:
+        """Free an object."""
+        del self._buckets[row], self._protocols[row]
+        self._release(row)
+
+    def buckets(self, row: int) -> tuple[Dpo, ...]:
+        """Where packets go."""
+        return self._buckets[row]
+
+    def _format(self, row: int, indent: int) -> str:
+        buckets = self._buckets[row]
+        local = any(bucket.type == DpoType.RECEIVE for bucket in buckets)
+        head = (
+            f"dpo-replicate: [index:{row} buckets:{len(buckets)} flags:[{'has-local ' if local else 'none'}] "
+            f"to:[{self.packets[row]}:{self.bytes[row]}]]"
+        )
+        parent = self._protocols[row]
+        lines = [f"{' ' * (indent + 2)}[{number}] {self._dpos.format(bucket, indent + 6, parent)}" for number, bucket in enumerate(buckets)]
+        return "\n".join([head, *lines])

@@ -291,12 +291,16 @@ class Office:
     def day(self) -> None:
         clients, servers = [client(n) for n in range(1, CLIENTS + 1)], [server(n) for n in range(1, SERVERS + 1)]
         resolver, pick = servers[0], self.random
+        # The day begins with one who asks for the router, then for a name.
+        self.arp(0, clients[0], "192.168.10.1")
+        self.dns(0.01, clients[0], resolver, "www.example.net")
+        for host in clients[1:]:
+            self.arp(pick.uniform(0.1, 2), host, "192.168.10.1")
         for host in clients:
-            self.arp(pick.uniform(0, 2), host, "192.168.10.1")
-            self.solicit(pick.uniform(0, 2), host, "2001:db8:10::1")
+            self.solicit(pick.uniform(0.1, 2), host, "2001:db8:10::1")
         for host in servers:
-            self.arp(pick.uniform(0, 2), host, "192.168.20.1")
-            self.arp(pick.uniform(0, 2), host, str(host.ip4))  # gratuitous
+            self.arp(pick.uniform(0.1, 2), host, "192.168.20.1")
+            self.arp(pick.uniform(0.1, 2), host, str(host.ip4))  # gratuitous
         self.announcements(2)
         self.refused(4)
         for number in range(220):

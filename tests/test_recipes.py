@@ -47,6 +47,28 @@ def test_first_packet_is_forwarded_and_traced(vppsh: Run) -> None:
     assert "Packet 2" not in trace
 
 
+def test_the_summary_of_a_replay_adds_up(vppsh: Run) -> None:
+    done = vppsh("replay", RECIPES / "office.pcap", "--config", RECIPES / "router.vpp", "--trace", 2)
+    assert done.returncode == 0, done.stdout + done.stderr
+    traces, _, summary = done.stdout.partition("packets from")
+    counted: dict[str, int] = {}
+    for what, number in re.findall(r"^  (in|made here|out|dropped|punted)\s+(\d+)\b", summary, re.MULTILINE):
+        counted[what] = counted.get(what, 0) + int(number)
+    assert counted["in"] == len(frames(RECIPES / "office.pcap"))
+    assert counted["in"] + counted["made here"] == counted["out"] + counted["dropped"] + counted["punted"], summary
+    # The first asks for the router and is answered, the second is forwarded to the servers' VLAN.
+    first, second = traces.split("Packet 2\n")
+    assert re.findall(r": (arp-reply|pg0-tx)$", first, re.MULTILINE) == ["arp-reply", "pg0-tx"]
+    assert re.search(r": ip4-rewrite\n  tx_sw_if_index \d+ .* pg0\.20:", second)
+    for reason in (
+        "ip4-input: bad ip4 checksum",
+        "ip4-input: ip4 ttl <= 1",
+        "ethernet-input: unknown vlan",
+        "ethernet-input: l3 mac mismatch",
+    ):
+        assert reason in summary
+
+
 def test_the_capture_is_what_the_script_makes(make_pcap: ModuleType, tmp_path: Path) -> None:
     make_pcap.write(tmp_path / "again.pcap", make_pcap.small_capture(seed=26))
     assert (tmp_path / "again.pcap").read_bytes() == (RECIPES / "office.pcap").read_bytes()

@@ -74,7 +74,7 @@ class PcapTrace:
         self.spec = spec
         self.packets = []
         self._chain = filters.chain(PCAP) if spec.filter else None
-        engine.rx_capture = self._received if spec.rx else None
+        engine.rx_capture = self.received if spec.rx else None
         engine.tx_capture = self._sent if spec.tx else None
         engine.drop_capture = self._dropped if spec.drop else None
 
@@ -93,7 +93,8 @@ class PcapTrace:
             writer.close()
         return len(packets)
 
-    def _received(self, frame: Frame) -> None:
+    def received(self, frame: Frame) -> None:
+        """Add packets that came in, by whichever way they were found."""
         spec = self.spec
         if spec is not None:
             for index in self._wanted(spec, frame, self._engine.buffers.rx_sw_if_index):

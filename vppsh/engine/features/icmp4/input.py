@@ -6,13 +6,12 @@ Counterpart of vnet/ip/icmp4.c. As in VPP the checksum of a message is not looke
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from vppsh.engine.context import Context, Nexts
-from vppsh.engine.engine import Engine
 from vppsh.engine.features.icmp4.errors import ICMP4_ERRORS, UNKNOWN_TYPE
 from vppsh.engine.features.ip4.trace import format_input_trace, trace_input
 from vppsh.engine.frame import Frame
+from vppsh.engine.slot_table import SlotTable
 from vppsh.engine.wire import ip4
 from vppsh.registry import node
 
@@ -20,22 +19,11 @@ PUNT = 0
 OCTET = np.dtype("u1")
 
 
-class Icmp4Types:
-    """Which node handles which type of message: those of `demux("ip4-icmp-input", type, node)`, and what is registered later.
+class Icmp4Types(SlotTable):
+    """Which node handles which type of message (ip4_icmp_register_type)."""
 
-    slots  int32 (256,): the slot of ip4-icmp-input for each type, PUNT where nobody wants it
-    """
-
-    def __init__(self, engine: Engine) -> None:
-        self._graph = engine.graph
-        self.slots: NDArray[np.int32] = np.full(256, PUNT, np.int32)
-        for each in engine.catalog.demuxes:
-            if each.node == "ip4-icmp-input":
-                self.register(each.key, each.target)
-
-    def register(self, kind: int, name: str) -> None:
-        """Hand messages of a type to a node from now on (ip4_icmp_register_type)."""
-        self.slots[kind] = self._graph.next_by_name("ip4-icmp-input", name)
+    node = "ip4-icmp-input"
+    unwanted = PUNT
 
 
 @node("ip4-icmp-input", nexts=("ip4-punt",), errors=ICMP4_ERRORS, trace=format_input_trace)

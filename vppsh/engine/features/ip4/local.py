@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from vppsh.engine.buffers import BufferFlag
 from vppsh.engine.context import Context, Nexts
-from vppsh.engine.engine import Engine
 from vppsh.engine.features.ip4.errors import (
     IP4_ERRORS,
     SPOOFED_LOCAL_PACKETS,
@@ -24,7 +23,8 @@ from vppsh.engine.features.ip4.trace import format_forward_trace, trace_forward
 from vppsh.engine.fib.dpo import DpoType
 from vppsh.engine.fib.fib import Fib
 from vppsh.engine.frame import Frame
-from vppsh.engine.l4_checksum import l4_intact
+from vppsh.engine.l4_checksum import ip4_l4_intact
+from vppsh.engine.slot_table import SlotTable
 from vppsh.engine.wire import ip4, ip_protocol, udp
 from vppsh.registry import arc, demux, feature, node
 
@@ -42,31 +42,11 @@ NATED = np.uint32(BufferFlag.IS_NATED)
 MARKS = np.uint32(BufferFlag.IS_IP4 | BufferFlag.L3_HDR_OFFSET_VALID)
 
 
-class LocalProtocols:
-    """Which node handles which IP protocol: those of `demux("ip4-local", protocol, node)`, and what is registered later.
+class LocalProtocols(SlotTable):
+    """Which node handles which IP protocol (ip4_register_protocol); the host gets those that nobody wants."""
 
-    slots  int32 (256,): the slot of ip4-local for each protocol, PUNT where nobody wants it
-    """
-
-    def __init__(self, engine: Engine) -> None:
-        self._graph = engine.graph
-        self.slots: NDArray[np.int32] = np.full(256, PUNT, np.int32)
-        for each in engine.catalog.demuxes:
-            if each.node == "ip4-local":
-                self.register(each.key, each.target)
-
-    def register(self, protocol: int, name: str) -> None:
-        """Hand packets of a protocol to a node from now on (ip4_register_protocol)."""
-        self.slots[protocol] = self._graph.next_by_name("ip4-local", name)
-
-    def unregister(self, protocol: int) -> None:
-        """Punt packets of a protocol again."""
-        self.slots[protocol] = PUNT
-
-    def handlers(self) -> list[tuple[int, str]]:
-        """(protocol, node) of the protocols that somebody handles, in order."""
-        nexts = self._graph["ip4-local"].nexts
-        return [(number, nexts[int(slot)].name) for number, slot in enumerate(self.slots) if slot != PUNT]
+    node = "ip4-local"
+    unwanted = PUNT
 
 
 def _check_sums(ctx: Context, frame: Frame, header: NDArray[np.void], errors: NDArray[np.int32]) -> None:
@@ -82,7 +62,7 @@ def _check_sums(ctx: Context, frame: Frame, header: NDArray[np.void], errors: ND
     if unknown.any():
         part = frame.pick(buffers, unknown)
         without = is_udp[unknown] & (buffers.load(part, udp.HEADER, ip4.HEADER.itemsize)["checksum"] == udp.NO_CHECKSUM)
-        intact = without | l4_intact(buffers, part)
+        intact = without | ip4_l4_intact(buffers, part)
         buffers.flags[part.rows] |= COMPUTED | np.where(intact, CORRECT, np.uint32(0))
         # A datagram that claims to be longer than its packet is charged as a bad checksum, as in VPP.
         lengths = buffers.bytes_at(udp.HEADER)[buffers.addresses(part) + ip4.header_bytes(header["version_and_length"][unknown])]["length"]

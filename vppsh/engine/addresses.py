@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from vppsh.engine.fib.fib import Fib
 from vppsh.engine.fib.types import Prefix, Protocol, format_address
 from vppsh.engine.interfaces import Change, Interface, Interfaces
+from vppsh.engine.ip6_link import Ip6Links
 from vppsh.engine.ip_enable import IpEnable
 from vppsh.errors import CommandError
 from vppsh.registry import table
@@ -52,18 +53,15 @@ def is_link_local(protocol: Protocol, address: int) -> bool:
 
 
 class Addresses:
-    """The addresses of an engine's interfaces.
-
-    link_local  IPv6 link-local addresses that were set by hand, by sw_if_index
-    """
+    """The addresses of an engine's interfaces."""
 
     def __init__(self, engine: Engine) -> None:
         self._interfaces = engine.get(Interfaces)
         self._fib = engine.get(Fib)
         self._enabled = engine.get(IpEnable)
+        self._links = engine.get(Ip6Links)
         self._first: dict[tuple[Protocol, int], InterfaceAddress] = {}
         self._known: dict[tuple[Protocol, int, int], InterfaceAddress] = {}
-        self.link_local: dict[int, int] = {}
         self._interfaces.subscribe(self._changed)
 
     def of(self, protocol: Protocol, interface: Interface) -> Iterator[InterfaceAddress]:
@@ -82,7 +80,7 @@ class Addresses:
         self._check_interface(interface)
         if is_link_local(protocol, address):
             self._check_link_local(length)
-            self.link_local[interface.sw_if_index] = address
+            self._links.set_address(interface, address)
             return
         self._check_conflicts(protocol, interface, address, length)
         if not 0 < length <= protocol.bits:
@@ -96,14 +94,19 @@ class Addresses:
             last.next, entry.previous = entry, last
         self._known[protocol, fib_index, address] = entry
         self._enabled.enable(protocol, interface.sw_if_index)
+        if protocol is Protocol.IP6:
+            self._links.enable(interface)
         self._fib.address_added(protocol, interface.sw_if_index, address, length)
+        if protocol is Protocol.IP6:
+            self._links.address_changed(interface, address, length, True)
 
     def delete(self, protocol: Protocol, interface: Interface, address: int, length: int) -> None:
         """Take an address away. As in VPP the length is not part of what identifies it."""
         self._check_interface(interface)
         if is_link_local(protocol, address):
             self._check_link_local(length)
-            own = self.link_local.get(interface.sw_if_index) == address
+            link = self._links.find(interface.sw_if_index)
+            own = link is not None and link.address == address
             raise CommandError("address not deletable" if own else "address not found")
         fib_index = self._fib.tables(protocol).index_of_interface(interface.sw_if_index)
         entry = self._known.get((protocol, fib_index, address))
@@ -112,6 +115,9 @@ class Addresses:
         self._unlink(entry)
         self._enabled.disable(protocol, interface.sw_if_index)
         self._fib.address_deleted(protocol, interface.sw_if_index, address, entry.length)
+        if protocol is Protocol.IP6:
+            self._links.address_changed(interface, address, entry.length, False)
+            self._links.disable(interface)
 
     def delete_all(self, interface: Interface) -> None:
         """Take every address of an interface away, those that it borrows excepted."""
@@ -206,7 +212,6 @@ class Addresses:
         if change is not Change.DELETED:
             return
         interface.unnumbered = None
-        self.link_local.pop(interface.sw_if_index, None)
         for protocol in PROTOCOLS:
             for entry in list(self._list(protocol, interface)):
                 if entry.interface is interface:

@@ -13,10 +13,22 @@ from numpy.typing import NDArray
 from vppsh.engine.engine import Engine
 from vppsh.engine.fib.fib import Fib
 from vppsh.engine.fib.types import Prefix, Protocol
+from vppsh.engine.ip6_link import Ip6Links
+from vppsh.engine.link_local import is_link_local
+
+LINK_GROUPS = 0xFF020000
+"""The first word of the multicast groups of a link, those that VPP has in mind here."""
+
+
+def _link_local(engine: Engine, sw_if_index: int) -> int | None:
+    link = engine.get(Ip6Links).find(sw_if_index)
+    return None if link is None else link.address
 
 
 def from_glean(engine: Engine, protocol: Protocol, sw_if_index: int, destination: int | None = None) -> int | None:
     """The address of the connected prefix that covers the destination, or of any connected prefix."""
+    if protocol is Protocol.IP6 and destination is not None and is_link_local(destination):
+        return _link_local(engine, sw_if_index)
     fib = engine.get(Fib)
     if fib.is_point_to_point(sw_if_index):
         addresses = fib.addresses.get((protocol, fib.unnumbered_lender(sw_if_index)), ())
@@ -33,7 +45,12 @@ def from_glean(engine: Engine, protocol: Protocol, sw_if_index: int, destination
 
 
 def of_interface(engine: Engine, protocol: Protocol, sw_if_index: int, destination: int | None = None) -> int | None:
-    """The address that shares the longest prefix with the destination; of equals, and without one, the first."""
+    """The address that shares the longest prefix with the destination; of equals, and without one, the first.
+
+    What stays on the link, or goes to all of it, comes from the link-local address.
+    """
+    if protocol is Protocol.IP6 and destination is not None and (is_link_local(destination) or destination >> 96 == LINK_GROUPS):
+        return _link_local(engine, sw_if_index)
     fib = engine.get(Fib)
     addresses = [address for address, _ in fib.addresses.get((protocol, fib.unnumbered_lender(sw_if_index)), ())]
     if destination is None or len(addresses) < 2:

@@ -20,6 +20,11 @@ BUCKETS = 512
 LOW_BITS = np.uint64(BUCKETS - 1)
 
 
+def ip6_keys(addresses: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """A key for each IPv6 address, (n, 2) as upper and lower half (ip6_address_hash_to_u64)."""
+    return xxhash((addresses[:, 0] ^ addresses[:, 1]).astype(np.uint64))
+
+
 class Throttle:
     """Lets one key of a kind pass per period, and per run of the dataplane.
 

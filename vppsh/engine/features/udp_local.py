@@ -49,6 +49,7 @@ OCTET = np.dtype("u1")
 HEADER_BYTES = udp.HEADER.itemsize
 
 UDP_OVER_IP4 = demux("ip4-local", ip_protocol.UDP, "ip4-udp-lookup")
+UDP_OVER_IP6 = demux("ip6-local", ip_protocol.UDP, "ip6-udp-lookup")
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,3 +119,9 @@ def _lookup(ctx: Context, frame: Frame, protocol: Protocol) -> Nexts:
 def ip4_udp_lookup(ctx: Context, frame: Frame) -> Nexts:
     """By destination port, behind the IPv4 header."""
     return _lookup(ctx, frame, Protocol.IP4)
+
+
+@node("ip6-udp-lookup", nexts=IP6_NEXTS, errors=ERRORS, trace=format_lookup_trace)
+def ip6_udp_lookup(ctx: Context, frame: Frame) -> Nexts:
+    """By destination port, behind the IPv6 header."""
+    return _lookup(ctx, frame, Protocol.IP6)

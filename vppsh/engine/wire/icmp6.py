@@ -28,6 +28,17 @@ ROUTER_SOLICITATION = 133
 ROUTER_ADVERTISEMENT = 134
 NEIGHBOR_SOLICITATION = 135
 NEIGHBOR_ADVERTISEMENT = 136
+REDIRECT = 137
+MULTICAST_LISTENER_REPORT_V2 = 143
+
+# Flags of a neighbour advertisement, and the options of neighbour discovery (RFC 4861, 4.4, 4.6).
+FLAG_ROUTER, FLAG_SOLICITED, FLAG_OVERRIDE = 1 << 31, 1 << 30, 1 << 29
+SOURCE_LINK_LAYER_ADDRESS, TARGET_LINK_LAYER_ADDRESS = 1, 2
+
+NEIGHBOR_DISCOVERY_LENGTHS: Mapping[int, int] = MappingProxyType({
+    ROUTER_SOLICITATION: 8, ROUTER_ADVERTISEMENT: 16, NEIGHBOR_SOLICITATION: 24, NEIGHBOR_ADVERTISEMENT: 24, REDIRECT: 40,
+})
+"""The messages that must not have been forwarded (RFC 4861), with the length of each without options."""
 
 TYPE_NAMES: Mapping[int, str] = MappingProxyType({
     1: "destination_unreachable", 2: "packet_too_big", 3: "time_exceeded", 4: "parameter_problem", 128: "echo_request",

@@ -42,6 +42,16 @@ def flow_label(first_word: Word) -> Word:
     return first_word & 0xFFFFF
 
 
+def to_halves(address: int) -> tuple[int, int]:
+    """An address as the fields of a header hold it: upper and lower half."""
+    return address >> 64, address & (1 << 64) - 1
+
+
+def from_halves(halves: NDArray[np.uint64]) -> int:
+    """An address of a header's field as a number."""
+    return int(halves[0]) << 64 | int(halves[1])
+
+
 def pseudo_header(header: bytes, protocol: int, length: int) -> bytes:
     """What the checksum of `length` bytes of an upper-layer packet covers besides them (RFC 8200, 8.1), for one packet."""
     return header[8:40] + length.to_bytes(4, "big") + protocol.to_bytes(4, "big")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from vppsh.engine.buffer_data import copy_first, gather
+from vppsh.engine.buffer_data import gather
 from vppsh.engine.buffers import BufferFlag, Indices
 from vppsh.engine.context import Context, Nexts
 from vppsh.engine.engine import Engine
@@ -17,13 +17,12 @@ from vppsh.engine.features.icmp4.errors import DEST_UNREACH_SENT, DROP, ICMP4_ER
 from vppsh.engine.features.ip4.trace import format_input_trace, trace_input
 from vppsh.engine.fib.types import Protocol
 from vppsh.engine.frame import Frame
+from vppsh.engine.icmp_error import TO_DROP, tell_senders
 from vppsh.engine.source_address import of_interface_each
 from vppsh.engine.throttle import Throttle
 from vppsh.engine.wire import icmp4, ip4, ip_protocol
 from vppsh.engine.wire.checksum import byte_sums, checksums, word_sums
 from vppsh.registry import node
-
-TO_DROP, LOOKUP = range(2)
 
 MESSAGE = np.dtype([*icmp4.HEADER.descr, ("data", ">u4")])
 IN_FRONT = ip4.HEADER.itemsize + MESSAGE.itemsize
@@ -97,13 +96,5 @@ def ip4_icmp_error(ctx: Context, frame: Frame) -> Nexts:
     header = buffers.load(frame, ip4.HEADER)
     keys = header["dst"].astype(np.uint64) << np.uint64(32) | header["src"]
     told = ctx.get(Icmp4Throttle).passes(keys)
-    throttled = frame.n - int(np.count_nonzero(told))
-    if throttled:
-        ctx.count(DROP, throttled)
-    copies = copy_first(buffers, frame.indices(buffers)[told])
-    if len(copies):
-        sent = _answer(ctx, copies, frame.offset)
-        offset = None if frame.offset is None else frame.offset - IN_FRONT
-        ctx.enqueue(LOOKUP, copies[sent], offset=offset, rx=frame.rx, traced=frame.traced)
-        ctx.enqueue(TO_DROP, copies[~sent], offset=offset, rx=frame.rx, traced=frame.traced)
+    tell_senders(ctx, frame, told, DROP, IN_FRONT, _answer)
     return TO_DROP

@@ -81,6 +81,9 @@ def _make_tx(engine: Engine, interface: Interface) -> NodeFunction:
 
     def pg_tx(ctx: Context, frame: Frame) -> None:
         buffers = ctx.buffers
+        if not frame.traced and len(ctx.engine.tracer):
+            # A neighbour solicitation belongs to a trace, but its frame began outside of it.
+            frame.traced = bool((buffers.trace[frame.rows] >= 0).any())
         for _, index in ctx.traced(frame):
             ctx.trace(index, TxTrace(pg.mode, snapshot(buffers, index), buffers.peek(index, TRACED_BYTES)))
         if pg.capture is not None:

@@ -40,9 +40,9 @@ class Arc:
         self.used = False
 
     def on(self, sw_if_index: int) -> list[str]:
-        """The features enabled on an interface, in order."""
+        """The features enabled on an interface, in order; one that was enabled twice is there twice, as in VPP."""
         enabled = self.enabled.get(sw_if_index, {})
-        return [name for name in self.features if enabled.get(name)]
+        return [name for name in self.features for _ in range(enabled.get(name, 0))]
 
 
 class Arcs:
@@ -75,7 +75,7 @@ class Arcs:
         return self._arcs.get(name)
 
     def enable(self, arc_name: str, feature: str, sw_if_index: int, on: bool = True) -> None:
-        """Switch a feature on an interface; as often on as off, as VPP counts."""
+        """Switch a feature on an interface; it is off again when switched off as often as on."""
         arc = self._arcs[arc_name]
         if feature not in arc.features:
             raise KeyError(f"{feature} is not a feature of the arc {arc_name}")
@@ -165,15 +165,17 @@ def ordered(features: list[FeatureSpec], end: str | None) -> list[str]:
         for name in feature.after:
             if name in after:
                 after[feature.node].add(name)
+    # VPP takes, from the end of the arc, the first of those registered that no other has to follow.
+    followers: dict[str, set[str]] = {name: {other for other, needs in after.items() if name in needs} for name in names}
     result: list[str] = []
-    left = dict(after)
-    while left:
-        ready = [name for name, needs in left.items() if needs <= set(result)]
-        if not ready:
-            raise ValueError("features run before each other: " + ", ".join(sorted(left)))
-        for name in ready:
-            result.append(name)
-            del left[name]
+    while followers:
+        last = next((name for name, others in followers.items() if not others), None)
+        if last is None:
+            raise ValueError("features run before each other: " + ", ".join(sorted(followers)))
+        result.insert(0, last)
+        del followers[last]
+        for others in followers.values():
+            others.discard(last)
     if end in result:
         result.remove(end)
         result.append(end)

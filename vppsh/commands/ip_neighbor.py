@@ -30,6 +30,8 @@ from vppsh.grammar.arguments import (
 )
 from vppsh.registry import CommandSpec, command
 
+MAX_COUNT = 1 << 20
+"""More neighbours in a row than this are a slip of the keyboard."""
 PROTOCOLS = (Protocol.IP4, Protocol.IP6)
 WANTED = "specify interface, IP address and MAC: `%U'"
 NEIGHBOR = options(
@@ -56,6 +58,8 @@ def _change(ctx: CommandContext, args: Args) -> None:
     flags = NeighborFlag.STATIC if args.static else NeighborFlag.DYNAMIC
     if args.no_fib_entry:
         flags |= NeighborFlag.NO_FIB_ENTRY
+    if args.count > MAX_COUNT:
+        raise CommandError(f"count {args.count} is more than {MAX_COUNT}")
     hardware = int.from_bytes(args.mac, "big")
     for number in range(args.count):
         address = (args.address.value + number) % (1 << protocol.bits)

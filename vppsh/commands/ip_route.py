@@ -30,6 +30,8 @@ from vppsh.grammar.arguments import (
 )
 from vppsh.registry import command
 
+MAX_COUNT = 1 << 24
+"""More prefixes in a row than this are a slip of the keyboard."""
 SpecialDpo = Callable[[Protocol], Dpo]
 SPECIALS: dict[str, SpecialDpo] = {
     "drop": lambda protocol: DROPS[protocol],
@@ -72,6 +74,8 @@ def ip_route(ctx: CommandContext, args: Args) -> str | None:
         raise CommandError("expected ip4/ip6 destination address/length.")
     if not args.delete and not args.routes and not args.specials:
         raise CommandError("expected paths.")
+    if not args.count <= MAX_COUNT:
+        raise CommandError(f"count {args.count:g} is more than {MAX_COUNT}")
     first = Protocol.IP6 if prefixes[0].version == 6 else Protocol.IP4
     table = ctx.engine.get(Fib).tables(first).find(args.table & 0xFFFFFFFF)
     if table is None:

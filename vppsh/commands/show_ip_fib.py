@@ -6,11 +6,11 @@ from collections.abc import Iterable, Iterator
 
 from vppsh.commands.context import CommandContext, structured
 from vppsh.engine.fib.fib import Fib
-from vppsh.engine.fib.link_local import FLAG_TEXT, LinkLocalTables
 from vppsh.engine.fib.table import FibTable
 from vppsh.engine.fib.tables import FibTables
 from vppsh.engine.fib.text import format_counts, format_entry, format_entry_detail, format_table_head
 from vppsh.engine.fib.types import Prefix, Protocol
+from vppsh.engine.link_local import TABLE_FLAG, LinkLocalTables
 from vppsh.grammar.arguments import Args, flag, interface, ip4, ip4_prefix, ip6, ip6_prefix, keyed, keyword, one_of, options, signed
 from vppsh.registry import command
 
@@ -27,7 +27,7 @@ def _wanted(tables: FibTables, args: Args) -> Iterator[FibTable]:
             continue
         if args.index >= 0 and args.index != table.index:
             continue
-        if table.flag_text != FLAG_TEXT:
+        if table.flag_text != TABLE_FLAG:
             yield table
 
 
@@ -81,4 +81,6 @@ def show_ip6_fib(ctx: CommandContext, args: Args) -> str:
 def show_ip6_ll(ctx: CommandContext, args: Args) -> str:
     """The tables of link-local addresses; as in VPP, naming an interface does not leave the others out."""
     prefix = None if args.prefix is None and args.address is None else Prefix(Protocol.IP6, args.address or args.prefix.value, 128)
-    return _show(ctx.engine.get(LinkLocalTables).all(), prefix, args)
+    tables = ctx.engine.get(Fib).ip6
+    indices = ctx.engine.get(LinkLocalTables).fib_index_of.tolist()
+    return _show((tables[index] for index in indices if index in tables), prefix, args)

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING
 
 from vppsh.engine.adjacency import Adjacencies, Adjacency, Kind
 from vppsh.engine.fib.fib import IP_PROTOCOLS, Fib
-from vppsh.engine.fib.link_local import LinkLocalTables
 from vppsh.engine.fib.rows import Pool
 from vppsh.engine.fib.types import EntryFlag, Prefix, Protocol, RoutePath, Source
 from vppsh.engine.interfaces import Change, Interface, Interfaces
+from vppsh.engine.link_local import LinkLocalTables, is_link_local
 
 if TYPE_CHECKING:
     from vppsh.engine.engine import Engine
@@ -75,7 +75,7 @@ class Neighbor:
     @property
     def is_link_local(self) -> bool:
         """Whether it is an IPv6 link-local address, which is in no FIB of the interface."""
-        return self.protocol is Protocol.IP6 and self.address >> 118 == 0x3FA
+        return self.protocol is Protocol.IP6 and is_link_local(self.address)
 
 
 @dataclass(slots=True)
@@ -259,7 +259,7 @@ class Neighbors:
     def _add_route(self, neighbor: Neighbor, fib_index: int) -> None:
         protocol, address = neighbor.protocol, neighbor.address
         if neighbor.is_link_local:
-            self._link_local.add(neighbor.interface, address, local=False)
+            self._link_local.add(neighbor.interface, address, own=False)
             neighbor.has_route = True
             return
         table = self._fib.tables(protocol)[fib_index]
@@ -276,7 +276,7 @@ class Neighbors:
             return
         neighbor.has_route = False
         if neighbor.is_link_local:
-            self._link_local.delete(neighbor.interface, address)
+            self._link_local.remove(neighbor.interface, address)
             return
         table = self._fib.tables(protocol)[fib_index]
         table.path_remove(Prefix(protocol, address, protocol.bits), Source.ADJACENCY,

@@ -3,23 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import gc
 import os
 import sys
-from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 from vppsh import __version__
-from vppsh.errors import ExitStatus, InputFileError, UsageError, VppshError
+from vppsh.errors import ExitStatus, UsageError, VppshError
 
-if TYPE_CHECKING:
-    from vppsh.session import Answer, Session
-
-PROMPT = "vpp# "
 MAX_VECTOR_SIZE = 4096
-GC_THRESHOLDS = (50_000, 20, 100)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -88,85 +79,10 @@ def _run(options: argparse.Namespace) -> int:
         from vppsh import replay
 
         return replay.main(options)
-    keep_going = getattr(options, "keep_going", False)
-    if options.command == "run":
-        text = sys.stdin if options.file == "-" else _open(options.file)
-        return _batch(options, _script(text, options.file), echo=options.echo, keep_going=keep_going or options.echo)
-    if options.lines:
-        return _batch(options, ((f"-c {number}", line) for number, line in enumerate(options.lines, 1)), keep_going=keep_going)
-    if not sys.stdin.isatty():
-        sys.stdin.reconfigure(errors="surrogateescape")  # type: ignore[union-attr]  # TextIO leaves it out
-        return _batch(options, _script(sys.stdin, "stdin"), keep_going=keep_going)
-    from vppsh import repl
+    if options.command == "run" or options.lines or not sys.stdin.isatty():
+        from vppsh import batch
 
-    return repl.main(make_session(getattr(options, "vector_size", 256)))
+        return batch.main(options)
+    from vppsh import batch, repl
 
-
-def make_session(vector_size: int = 256) -> Session:
-    """A session on a fresh dataplane."""
-    if not 1 <= vector_size <= MAX_VECTOR_SIZE:
-        raise UsageError(f"--vector-size {vector_size}: must be between 1 and {MAX_VECTOR_SIZE}")
-    from vppsh.engine.engine import Engine
-    from vppsh.session import Session
-
-    session = Session(Engine(vector_size=vector_size))
-    # What is there now stays, and tables of a hundred thousand routes do too: do not search them for garbage all the time.
-    gc.freeze()
-    gc.set_threshold(*GC_THRESHOLDS)
-    return session
-
-
-def _open(name: str) -> Iterable[str]:
-    try:
-        return Path(name).read_text(encoding="utf-8", errors="surrogateescape").split("\n")
-    except (OSError, ValueError) as error:
-        raise InputFileError(f"{name}: {getattr(error, 'strerror', None) or error}") from error
-
-
-def _script(lines: Iterable[str], name: str) -> Iterator[tuple[str, str]]:
-    from vppsh.grammar.scripts import run_lines
-
-    for line in run_lines(lines, name):
-        yield f"{name}:{line.number}", line.text
-
-
-def _batch(options: argparse.Namespace, lines: Iterable[tuple[str, str]], *, echo: bool = False, keep_going: bool = False) -> int:
-    """Execute lines on a fresh dataplane."""
-    return execute(make_session(getattr(options, "vector_size", 256)), lines, echo=echo, keep_going=keep_going)
-
-
-def run_script(session: Session, name: str) -> ExitStatus:
-    """Execute a file of lines in a session, as `vppsh run` does, but show only the answer of a line that fails."""
-    return execute(session, _script(_open(name), name), quiet=True)
-
-
-def execute(
-    session: Session, lines: Iterable[tuple[str, str]], *, echo: bool = False, keep_going: bool = False, quiet: bool = False
-) -> ExitStatus:
-    """Execute lines, each with the place it comes from; the dataplane runs after each one until it is idle."""
-    status = ExitStatus.OK
-    for place, line in lines:
-        if echo:
-            sys.stdout.write(f"{PROMPT}{line}\n")
-        answer = session.execute(line)
-        if not quiet or answer.failed:
-            _show(answer)
-        if answer.failed:
-            status = ExitStatus.FAILED
-            if not keep_going:
-                sys.stdout.flush()
-                sys.stderr.write(f"vppsh: {place}: the line failed\n")
-                break
-        if session.closed:
-            break
-        session.engine.run_until_idle()
-    sys.stdout.flush()
-    return status
-
-
-def _show(answer: Answer) -> None:
-    if answer.text:
-        sys.stdout.write(answer.text)
-    if answer.aside:
-        sys.stdout.flush()
-        sys.stderr.write(answer.aside)
+    return repl.main(batch.make_session(getattr(options, "vector_size", batch.DEFAULT_VECTOR_SIZE)))

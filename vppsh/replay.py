@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vppsh.cli import make_session, run_script
+from vppsh.batch import make_session, run_script
 from vppsh.engine.buffers import HEADROOM, STRIDE
 from vppsh.engine.features.pg.interfaces import Mode, PgInterface, PgInterfaces
 from vppsh.engine.features.pg.streams import Streams

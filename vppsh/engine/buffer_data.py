@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from vppsh.engine.buffers import NONE, BufferFlag, BufferPool, Indices
+from vppsh.engine.buffers import DATA_SIZE, HEADROOM, NONE, BufferFlag, BufferPool, Indices
 
 # Widths are rounded up to this, so that the pool is seen through few different views.
 PIECE = 64
@@ -65,3 +65,23 @@ def copy_packets(buffers: BufferPool, rows: Indices) -> Indices:
             buffers.total_length_rest[to] = 0
         buffers.next_buffer[to] = tail if len(tail) else NONE
     return copies
+
+
+def make_packet(buffers: BufferPool, data: bytes) -> int | None:
+    """A packet of these bytes, in as many buffers as it takes; None when the pool has too few."""
+    count = max(1, -(-len(data) // DATA_SIZE))
+    rows = buffers.allocate_indices(count)
+    if len(rows) < count:
+        buffers.release(rows)
+        return None
+    buffers.reset(rows)
+    for position, index in enumerate(rows.tolist()):
+        piece = np.frombuffer(data[position * DATA_SIZE : (position + 1) * DATA_SIZE], np.uint8)
+        buffers.data[index, HEADROOM : HEADROOM + len(piece)] = piece
+        buffers.current_length[index] = len(piece)
+    if count > 1:
+        buffers.flags[rows[:-1]] = np.uint32(BufferFlag.NEXT_PRESENT)
+        buffers.next_buffer[rows[:-1]] = rows[1:]
+        buffers.total_length_rest[rows[0]] = len(data) - DATA_SIZE
+        buffers.flags[rows[0]] |= np.uint32(BufferFlag.TOTAL_LENGTH_VALID)
+    return int(rows[0])

@@ -353,7 +353,8 @@ class Adjacencies(Rows):
 
     def _update_mtu(self, adjacency: Adjacency) -> None:
         mtu = self._interfaces[adjacency.interface].mtu
-        self.mtu[adjacency.index] = mtu[MTU_COLUMN[adjacency.link]] or mtu[0] or DEFAULT_MTU
+        # VPP keeps 16 bits of it here.
+        self.mtu[adjacency.index] = (mtu[MTU_COLUMN[adjacency.link]] or mtu[0] or DEFAULT_MTU) & 0xFFFF
 
     def _write(self, adjacency: Adjacency, header: Octets) -> None:
         row = adjacency.index

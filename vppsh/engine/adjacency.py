@@ -376,7 +376,8 @@ class Adjacencies(Rows):
         for protocol in (Protocol.IP4, Protocol.IP6):
             adjacencies = self.of_interface(index, protocol)
             if change is Change.MTU:
-                for adjacency in adjacencies:
+                groups = [known for known in self._mcasts.values() if known.interface == index and known.protocol is protocol]
+                for adjacency in adjacencies + groups:
                     self._update_mtu(adjacency)
             elif change in (Change.MAC, Change.ADDED):
                 # What was left of a deleted interface belongs to the one that has its number now.

@@ -273,3 +273,36 @@ def test_tcp_options_are_padded_and_counted() -> None:
     assert packet[TCP].options == [("Timestamp", (100, 200)), ("WScale", 7), ("SAckOK", b""), ("NOP", None)]
     blocks = "TCP: 1.1.1.1 -> 2.2.2.2 TCP: 1 -> 2 opt sack nvalues 2 1 2 3 4 hex 0x00"
     assert IP(packets("ip4-input", blocks, size=80)[0])[TCP].options == [("SAck", (1, 2, 3, 4)), ("NOP", None), ("NOP", None)]
+
+
+PATCHED = (
+    "UDP: 10.0.0.2 -> 10.0.0.0-10.200.0.0 tos 0-200 UDP: 1 -> 2 incrementing 32",
+    "UDP: 10.0.0.2-10.0.255.255 -> 10.0.0.1 UDP: 1-65535 -> 7 hex 0x0102",
+    "UDP: 1.1.1.1 -> 2.2.2.2 UDP: 1 -> 2 ip4-input UDP: 3.3.3.3 -> 4.0.0.0-4.100.0.0 UDP: 5-60000 -> 6 incrementing 9",
+    "GRE: 1.1.1.0-1.100.1.1 -> 2.2.2.2 ip4 TCP: 3.3.3.3 -> 4.4.4.4 TCP: 1-65535 -> 80 SYN seqnum 0-99999999 incrementing 10",
+    "ICMP: 10.0.0.2-10.90.0.2 -> 10.0.0.1 ttl 0-255 ICMP echo_request incrementing 36",
+    "TCP: 1.1.1.1 -> 2.2.2.2 length 40-50 TCP: 0-65535 -> 80 hex 0x01",
+    "UDP: 1.1.1.1 -> 2.2.2.2 UDP: 0-65535 -> 80 length 10-40 hex 0x010203",
+    "UDP: 1.1.1.1 -> 2.2.2.2 header-length 5-9 UDP: 0-65535 -> 80 checksum 1-3 hex 0x010203",
+)
+
+
+@pytest.mark.parametrize("data", PATCHED)
+@pytest.mark.parametrize("size", [88, 89])
+def test_patched_packets_are_the_ones_that_are_computed_in_full(data: str, size: int) -> None:
+    template = parse("ip4-input", f" {data} ", size)
+    assert isinstance(template, Template)
+    # Of packets whose lengths change, nothing is patched; every other one of these has the length of the patched ones.
+    patched = Generator(template, Sizes(size, size), np.random.default_rng(1))
+    full = Generator(template, Sizes(size, size + 1, EditKind.INCREMENT), np.random.default_rng(1))
+    for n in (1, 7, 256, 5000):
+        wanted = take(full, n)
+        made = take(patched, n)
+        assert [made[i].hex() for i in range(n) if len(wanted[i]) == size] == [wanted[i].hex() for i in range(n) if len(wanted[i]) == size]
+
+
+def test_no_udp_checksum_is_zero() -> None:
+    made = packets("ip4-input", "UDP: 10.0.0.2 -> 10.0.0.1 ttl 1-3 UDP: 0-65535 -> 2 incrementing 32", 1 << 16, 60)
+    checksums = {packet[26:28] for packet in made}
+    assert b"\0\0" not in checksums
+    assert b"\xff\xff" in checksums

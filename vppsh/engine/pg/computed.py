@@ -28,17 +28,29 @@ class Computation(ABC):
     """What a header has computed in every packet.
 
     edit_function  what VPP calls it
+    never_zero     a checksum of zero is sent as ones
     at             where the header begins
     below          where the header below it begins
     """
 
     edit_function: ClassVar[str]
+    never_zero: ClassVar[bool] = False
     at: int = 0
     below: int = 0
 
     def placed(self, at: int, below: int) -> Self:
         """The same for a header that begins at `at`."""
         return replace(self, at=at, below=below)
+
+    @property
+    def checksum_at(self) -> int | None:
+        """Where it writes a checksum, if it does."""
+        return None
+
+    @property
+    def decided_by(self) -> tuple[int, ...]:
+        """The bytes that decide how many bytes its checksum covers."""
+        return ()
 
     @abstractmethod
     def apply(self, packets: Packets, lengths: Lengths) -> None:

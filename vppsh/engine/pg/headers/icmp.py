@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vppsh.engine.pg.computed import Computation, Lengths, Packets, covered_sum, inverted, load, said_length, store, words
+from vppsh.engine.pg.computed import IP4_LENGTH_AT, Computation, Lengths, Packets, covered_sum, inverted, load, said_length, store, words
 from vppsh.engine.pg.edit import Edit, EditKind, whole
 from vppsh.engine.pg.headers.fields import named, option
 from vppsh.engine.pg.headers.ip6 import HEADER_BYTES as IP6_HEADER_BYTES
@@ -30,6 +30,16 @@ class Icmp4Checksum(Computation):
 
     edit_function = "icmp4_pg_edit_function"
 
+    @property
+    def checksum_at(self) -> int | None:
+        """See Computation."""
+        return self.at + CHECKSUM_AT
+
+    @property
+    def decided_by(self) -> tuple[int, ...]:
+        """See Computation."""
+        return (self.below + IP4_LENGTH_AT, self.below + IP4_LENGTH_AT + 1)
+
     def apply(self, packets: Packets, lengths: Lengths) -> None:
         """See Computation."""
         covered = said_length(packets, lengths, self.below, self.at)
@@ -41,6 +51,16 @@ class Icmp6Checksum(Computation):
     """Checksum with the pseudo header of IPv6; it trusts the length that the IPv6 header says."""
 
     edit_function = "icmp6_pg_edit_function"
+
+    @property
+    def checksum_at(self) -> int | None:
+        """See Computation."""
+        return self.at + CHECKSUM_AT
+
+    @property
+    def decided_by(self) -> tuple[int, ...]:
+        """See Computation."""
+        return (self.below + IP6_LENGTH_AT, self.below + IP6_LENGTH_AT + 1)
 
     def apply(self, packets: Packets, lengths: Lengths) -> None:
         """See Computation."""

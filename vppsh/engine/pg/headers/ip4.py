@@ -34,6 +34,11 @@ class Ip4Fields(Computation):
     length: bool = True
     checksum: bool = True
 
+    @property
+    def checksum_at(self) -> int | None:
+        """See Computation."""
+        return self.at + CHECKSUM_AT if self.checksum else None
+
     def apply(self, packets: Packets, lengths: Lengths) -> None:
         """See Computation."""
         if self.length:

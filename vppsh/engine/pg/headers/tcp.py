@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from vppsh.engine.pg.computed import Computation, Lengths, Packets, covered_sum, inverted, pseudo_header, said_length, store
+from vppsh.engine.pg.computed import IP4_LENGTH_AT, Computation, Lengths, Packets, covered_sum, inverted, pseudo_header, said_length, store
 from vppsh.engine.pg.edit import Edit, EditKind, Field, bit_field, whole
 from vppsh.engine.pg.headers.fields import number, option, port, read_edit
 from vppsh.engine.pg.headers.lookup import Header, attempt
@@ -48,6 +48,16 @@ class TcpChecksum(Computation):
     """Checksum."""
 
     edit_function = "tcp_pg_edit_function"
+
+    @property
+    def checksum_at(self) -> int | None:
+        """See Computation."""
+        return self.at + CHECKSUM_AT
+
+    @property
+    def decided_by(self) -> tuple[int, ...]:
+        """See Computation."""
+        return (self.below + IP4_LENGTH_AT, self.below + IP4_LENGTH_AT + 1)
 
     def apply(self, packets: Packets, lengths: Lengths) -> None:
         """See Computation."""

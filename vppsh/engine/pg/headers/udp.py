@@ -25,9 +25,20 @@ class UdpFields(Computation):
     """Length and checksum; a checksum that comes out as zero is sent as ones (RFC 768)."""
 
     edit_function = "udp_pg_edit_function"
+    never_zero = True
 
     length: bool = True
     checksum: bool = True
+
+    @property
+    def checksum_at(self) -> int | None:
+        """See Computation."""
+        return self.at + CHECKSUM_AT if self.checksum else None
+
+    @property
+    def decided_by(self) -> tuple[int, ...]:
+        """See Computation."""
+        return () if self.length else (self.at + LENGTH_AT, self.at + LENGTH_AT + 1)
 
     def apply(self, packets: Packets, lengths: Lengths) -> None:
         """See Computation."""

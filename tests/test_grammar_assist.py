@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from shells import shell
 
-from vppsh.grammar.arguments import block, choice, interface, keyed, line_input, options, sequence, string, unsigned
+from vppsh.grammar.arguments import choice, file_name, interface, keyed, line_input, options, sequence, string, unsigned
 from vppsh.registry import command
 from vppsh.session import Session
 
@@ -17,7 +17,7 @@ def state(ctx: object, args: object) -> None:
     """For its grammar only."""
 
 
-@command("packet-generator new", block(options(keyed("name", string("name")), keyed("limit", unsigned("limit")))))
+@command("packet-generator new", options(keyed("name", string("name")), keyed("limit", unsigned("n")), keyed("pcap", file_name("pcap"))))
 def new(ctx: object, args: object) -> None:
     """For its grammar only."""
 
@@ -48,6 +48,11 @@ def texts(session: Session, line: str) -> list[str]:
     ("show abf ", []),
     ("packet-generator new { li", ["packet-generator new { limit"]),
     ("packet-generator new {li", ["packet-generator new {limit"]),
+    ("packet-generator new li", ["packet-generator new limit"]),
+    ("packet-generator new { name x limit 5 p", ["packet-generator new { name x limit 5 pcap"]),
+    ("packet-generator new { name { inside the na", []),
+    ("packet-generator new { name x } l", []),
+    ("show { ma", ["show { macro"]),
     ("show macro | gr", ["show macro | grep"]),
     ("show macro | grep x | co", ["show macro | grep x | count"]),
     ("%so", ["%source"]),
@@ -59,6 +64,11 @@ def test_completions(session: Session, line: str, expected: list[str]) -> None:
 
 def test_hints_tell_what_is_expected(session: Session) -> None:
     assert [completion.help for completion in session.complete("trace add ", 10)] == ["<count>"]
+
+
+def test_a_file_is_offered_for_any_beginning_of_its_name(session: Session) -> None:
+    for line in ("packet-generator new pcap ", "packet-generator new { pcap /tmp/x", "exec /tm"):
+        assert [completion.kind for completion in session.complete(line, len(line))] == ["file"]
 
 
 def test_only_the_text_before_the_cursor_counts(session: Session) -> None:
@@ -88,7 +98,14 @@ def test_colours_follow_what_was_read(session: Session) -> None:
     assert kinds("trace add  12 | count")[2:] == [("12", "number")]
     assert kinds("show abf policy")[1:] == [("abf", "unsupported"), ("policy", "unsupported")]
     assert kinds("%sleep 5") == [("sleep", "command"), ("5", "number")]
-    assert kinds("set interface state loop1 sideways")[-1] == ("loop1", "interface")
+    assert kinds("set interface state loop1 sideways now ")[-2:] == [("loop1", "interface"), ("sideways now", "unknown")]
+    assert kinds("set interface colour loop1") == [("set", "command"), ("interface", "command"), ("colour loop1", "unknown")]
+    assert kinds("packet-generator new { name y limit x }")[-2:] == [("y", "string"), ("limit x", "unknown")]
+    assert kinds("show macro set int state loop0 up")[-3:] == [("state", "command"), ("loop0", "interface"), ("up", "keyword")]
+    assert kinds("show terminal echo x")[2:] == [("echo", "command"), ("x", "string")]
+    assert kinds("nonsense") == [("nonsense", "unknown")]
+    assert kinds("help anything at all") == [("help", "command")]
+    assert kinds("wait anything at all") == [("wait", "command")]
 
 
 @given(st.text(alphabet="setinrfacloop01up%{}|> helpmacrol\t", max_size=40), st.integers(0, 40))

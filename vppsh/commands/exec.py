@@ -12,7 +12,7 @@ from pathlib import Path
 
 from vppsh.commands.context import CommandContext
 from vppsh.errors import CommandError
-from vppsh.grammar.arguments import Args, string
+from vppsh.grammar.arguments import Args, file_name
 from vppsh.grammar.scripts import exec_lines
 from vppsh.registry import command
 
@@ -35,7 +35,7 @@ def _read(name: str) -> str:
     return data.decode(errors="surrogateescape")
 
 
-@command("exec", string("file").or_error("expecting file name, got `%U'"), help="exec <filename>")
+@command("exec", file_name("file").or_error("expecting file name, got `%U'"), help="exec <filename>")
 def exec_file(ctx: CommandContext, args: Args) -> None:
     """Execute the lines of a file."""
     for line in exec_lines(_read(args.file)):

@@ -10,7 +10,20 @@ from vppsh.engine.features.pg.capture import Capture
 from vppsh.engine.features.pg.interfaces import NO_NUMBER, Mode, PgInterface, PgInterfaces
 from vppsh.engine.wire.text import format_ethernet_address
 from vppsh.errors import CommandError
-from vppsh.grammar.arguments import Args, interface, keyed, keyword, line_input, live, mac, on_off, options, signed, string, unsigned
+from vppsh.grammar.arguments import (
+    Args,
+    file_name,
+    interface,
+    keyed,
+    keyword,
+    line_input,
+    live,
+    mac,
+    on_off,
+    options,
+    signed,
+    unsigned,
+)
 from vppsh.registry import command
 
 WANT_INTERFACE = "please specify interface name or sw_if_index"
@@ -83,7 +96,10 @@ def show(ctx: CommandContext, args: Args) -> str:
     "packet-generator capture",
     line_input(
         options(
-            live("hw-interface", "interface"), keyed("pcap", string("path")), keyed("count", unsigned("count")), keyword("disable", "off")
+            live("hw-interface", "interface"),
+            keyed("pcap", file_name("path")),
+            keyed("count", unsigned("count")),
+            keyword("disable", "off"),
         )
     ),
     help="packet-generator capture <interface name> pcap <filename> [count <n>]",

@@ -12,7 +12,7 @@ from pathlib import Path
 from vppsh import __version__
 from vppsh.commands.context import CommandContext
 from vppsh.errors import CommandError, InputFileError
-from vppsh.grammar.arguments import Args, floating, optional, rest_of_line, string
+from vppsh.grammar.arguments import Args, file_name, floating, optional, rest_of_line, string
 from vppsh.grammar.scripts import run_lines
 from vppsh.registry import command
 
@@ -64,7 +64,7 @@ def percent_time(ctx: CommandContext, args: Args) -> str:
     return f"{answer.text}{timing}"
 
 
-@command("%save", string("file").or_error("expected a file name"), help="%save FILE")
+@command("%save", file_name("file").or_error("expected a file name"), help="%save FILE")
 def percent_save(ctx: CommandContext, args: Args) -> str:
     """Write the lines of VPP's that this session executed without error to a file that `vppsh run` and `%source` read."""
     lines = ctx.session.accepted
@@ -76,7 +76,7 @@ def percent_save(ctx: CommandContext, args: Args) -> str:
     return f"{len(lines)} line{'' if len(lines) == 1 else 's'} written to {args.file}"
 
 
-@command("%source", string("file").or_error("expected a file name"), help="%source FILE")
+@command("%source", file_name("file").or_error("expected a file name"), help="%source FILE")
 def percent_source(ctx: CommandContext, args: Args) -> str:
     """Execute the lines of a file as if typed, each followed by a run of the dataplane; the first one that fails ends it."""
     try:

@@ -7,7 +7,7 @@ One declaration reads the line, completes it, writes its syntax and colours it. 
 
     keyword flag choice on_off level            literals
     signed unsigned hexadecimal floating        numbers
-    string rest_of_line hex_string pattern      text
+    string file_name rest_of_line hex_string pattern   text
     ip4 ip6 ip_address ip4_prefix ip6_prefix ip_prefix mac
     interface node_name live                    names of things that exist now
     read_with                                   a reading function of one's own
@@ -25,6 +25,7 @@ from vppsh.grammar.combine import UNKNOWN_INPUT, block, keyed, line_input, one_o
 from vppsh.grammar.reader import Reader
 from vppsh.grammar.values import (
     choice,
+    file_name,
     flag,
     floating,
     hex_string,
@@ -52,7 +53,7 @@ from vppsh.grammar.values import (
 
 __all__ = [
     "UNKNOWN_INPUT", "Args", "Argument", "Candidate", "Context", "Follow", "IpAddress", "IpPrefix", "Reader", "Resolver", "Value",
-    "block", "choice", "flag", "floating", "hex_string", "hexadecimal", "interface", "ip4", "ip4_prefix", "ip6", "ip6_prefix",
+    "block", "choice", "file_name", "flag", "floating", "hex_string", "hexadecimal", "interface", "ip4", "ip4_prefix", "ip6", "ip6_prefix",
     "ip_address", "ip_prefix", "keyed", "keyword", "level", "line_input", "live", "mac", "node_name", "on_off", "one_of", "optional",
     "options", "pattern", "raw", "read_with", "rest_of_line", "sequence", "signed", "string", "unsigned",
 ]

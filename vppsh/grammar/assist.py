@@ -12,7 +12,8 @@ from vppsh.errors import VppshError
 from vppsh.grammar.base import Candidate, Context, NoInput
 from vppsh.grammar.ordering import sort_as_vpp
 from vppsh.grammar.reader import BLANKS, Reader, Span
-from vppsh.grammar.tree import CommandTree, Node, listing_line
+from vppsh.grammar.tree import SPECIAL, CommandTree, Node, listing_line
+from vppsh.grammar.values import FILE
 
 
 @dataclass(frozen=True)
@@ -33,15 +34,19 @@ class _Place:
     reader: Reader
 
 
-def _walk(tree: CommandTree, text: str, spans: list[Span] | None = None) -> _Place:
-    """Follow the words of commands; what they leave is the input of the node reached."""
-    reader, node = Reader(text), tree.root
+def _walk(tree: CommandTree, reader: Reader, spans: list[Span] | None = None) -> _Place:
+    """Follow the words of commands, into braces that are open; what they leave is the input of the node reached."""
+    node = tree.root
     while True:
         start = reader.pos
         child = tree.step(reader, node)
         if child is None:
             reader.pos = start
-            return _Place(node, reader)
+            inside = reader.opened_input() if node is not tree.root else None
+            if inside is None:
+                return _Place(node, reader)
+            reader = inside
+            continue
         if spans is not None:
             reader.spans = spans
             reader.note(start, "command" if child.listed else "unsupported")
@@ -61,7 +66,7 @@ def complete(tree: CommandTree, text: str, cursor: int, context: Context) -> lis
     """What may be typed at the cursor."""
     done, partial = _partial(text[:cursor])
     start = len(done)
-    place = _walk(tree, done)
+    place = _walk(tree, Reader(done))
     found: list[Completion] = []
     if place.reader.finished():
         children = sort_as_vpp([child for child in place.node.children.values() if child.listed], lambda child: child.name)
@@ -74,7 +79,7 @@ def complete(tree: CommandTree, text: str, cursor: int, context: Context) -> lis
         except VppshError:  # the words before the cursor are already wrong: nothing can be offered
             candidates.clear()
     for candidate in dict.fromkeys(candidates):
-        if candidate.text.startswith(partial) and (candidate.text or not partial):
+        if candidate.text.startswith(partial) if candidate.text else not partial or candidate.kind == FILE:
             found.append(Completion(candidate.text, start, candidate.help, candidate.kind))
     return found
 
@@ -82,7 +87,7 @@ def complete(tree: CommandTree, text: str, cursor: int, context: Context) -> lis
 def help_text(tree: CommandTree, text: str) -> str:
     """What `?` shows after a text: the commands that its words begin."""
     done, partial = _partial(text)
-    place = _walk(tree, done)
+    place = _walk(tree, Reader(done))
     node = place.node
     if not place.reader.finished() or (partial and not any(name.startswith(partial) for name in node.children)):
         return listing_line(node) if node.spec else ""  # arguments have begun: the command's own line
@@ -92,14 +97,49 @@ def help_text(tree: CommandTree, text: str) -> str:
 
 
 def spans(tree: CommandTree, text: str, context: Context) -> list[Span]:
-    """The parts of a line and what each was read as; what no part covers was not understood."""
+    """The parts of a line and what each was read as; what nothing would read is `unknown`."""
     found: list[Span] = []
-    place = _walk(tree, text, found)
-    spec = place.node.spec
-    if spec is not None and spec.arguments is not None:
-        place.reader.spans = found
-        try:
-            spec.arguments.parse(place.reader, context, place.node.defaults.copy())
-        except (VppshError, NoInput):
-            return found  # what was read before the error stays coloured
+    reader = Reader(text)
+    while not reader.finished() and _colour(tree, reader, context, found):
+        pass
     return found
+
+
+def _colour(tree: CommandTree, reader: Reader, context: Context, found: list[Span]) -> bool:
+    """Colour one command of a line; False when what comes after it cannot be told."""
+    special = SPECIAL.match(reader.text, reader.pos)
+    if special is not None:
+        found.append(Span(special.start(1), special.end(1), "command"))
+        return False
+    place = _walk(tree, reader, found)
+    inside = place.reader.sub_input() if place.node is not tree.root else None
+    arguments = place.reader if inside is None else inside
+    spec = place.node.spec
+    if spec is None:
+        if place.node.listed or place.node is tree.root:
+            _mark_unknown(arguments, found)
+        return False
+    if spec.arguments is None:
+        return place.reader is reader
+    arguments.spans = found
+    try:
+        understood = spec.arguments.parse(arguments, context, place.node.defaults.copy())
+    except NoInput:
+        understood = True
+    except VppshError:  # what was read before the error stays coloured
+        understood = False
+    finally:
+        arguments.spans = None
+    if not understood:
+        _mark_unknown(arguments, found)
+    return understood and place.reader is reader
+
+
+def _mark_unknown(reader: Reader, found: list[Span]) -> None:
+    """What a reader holds behind the last part that was read is not understood."""
+    begin = max(found[-1].end - reader.base if found else 0, 0)
+    rest = reader.text[begin:]
+    begin += len(rest) - len(rest.lstrip(BLANKS))
+    end = len(reader.text.rstrip(BLANKS))
+    if begin < end:
+        found.append(Span(reader.base + begin, reader.base + end, "unknown"))

@@ -161,7 +161,11 @@ class Value(Argument):
         if reader.finished():
             out.extend(self.candidates(context))
             return Follow.HERE
-        return Follow.NEXT if self.parse(reader, context, {}) else Follow.MISS
+        start = reader.pos
+        if not self.parse(reader, context, {}):
+            return Follow.MISS
+        read = reader.text[start : reader.pos]
+        return Follow.HERE if read.count("{") > read.count("}") else Follow.NEXT
 
     def describe(self) -> str:
         """The placeholder, `<name>`."""

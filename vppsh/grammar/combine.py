@@ -275,6 +275,8 @@ class Raw(Argument):
 
     def parse(self, reader: Reader, context: Context, values: dict[str, Any]) -> bool:
         """Leave everything to the handler."""
+        if reader.spans is not None:
+            reader.pos = END  # nobody runs the handler for colours: how much it would read is not known
         return True
 
     def follow(self, reader: Reader, context: Context, out: list[Candidate]) -> Follow:

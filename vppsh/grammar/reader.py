@@ -332,3 +332,15 @@ class Reader:
                 return self._inner(inner, opened + 1)
         self.pos = start
         return None
+
+    def opened_input(self) -> Reader | None:
+        """`{ ...` whose closing brace is not there yet, as a reader of its own; None (and nothing read) otherwise."""
+        start = self.pos
+        self.skip_blanks()
+        opened = self.pos
+        if self.peek() == "{":
+            self.raw_string()
+            if self.pos == END:  # closed, it would stand behind the brace
+                return self._inner(self.text[opened + 1 :], opened + 1)
+        self.pos = start
+        return None

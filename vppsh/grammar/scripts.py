@@ -64,6 +64,11 @@ def _exec_line(text: str, pos: int) -> tuple[str, int]:
     return "".join(line), pos
 
 
+def open_braces(text: str) -> int:
+    """How many braces of a text stay open (less than none: too many were closed)."""
+    return text.count("{") - text.count("}")
+
+
 def run_lines(lines: Iterable[str], name: str) -> Iterator[ScriptLine]:
     """The command lines of a `run` file; raises InputFileError when braces stay open at its end."""
     pending: list[str] = []
@@ -74,7 +79,7 @@ def run_lines(lines: Iterable[str], name: str) -> Iterator[ScriptLine]:
             if not line or line.startswith("#"):
                 continue
             first = number
-        depth += line.count("{") - line.count("}")
+        depth += open_braces(line)
         pending.append(line)
         if depth <= 0:
             yield ScriptLine(first, " ".join(pending).strip() if len(pending) > 1 else line)

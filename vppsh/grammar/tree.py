@@ -32,7 +32,7 @@ MAX_DEPTH = 32
 
 _WORD = re.compile(r"[ \t\r\n]*([A-Za-z0-9_-]+)(?:[ \t\r\n]|\Z)")
 _NAME = re.compile(r"[A-Za-z0-9_-]*")
-_SPECIAL = re.compile(r"[ \t\r\n]*(?:help|\?|choices|comment|vpplog|uncomment|leak-check)")
+SPECIAL = re.compile(r"[ \t\r\n]*(help|\?|choices|comment|vpplog|uncomment|leak-check)")
 
 
 class UnsupportedCommandError(CommandError):
@@ -133,13 +133,13 @@ class CommandTree:
         child = parent.cache.get(found[1]) if found is not None else None
         if found is not None and child is not None:
             reader.pos = found.end()
-        elif _SPECIAL.match(reader.text, reader.pos) and self._special(reader, parent, context, out):
+        elif SPECIAL.match(reader.text, reader.pos) and self._special(reader, parent, context, out):
             return
         else:
             child = self.step(reader, parent)
             if child is None:
                 raise CommandError(reader.error_text(f"{parent.path}: unknown input `%U'".removeprefix(": ")))
-            if found is not None and not _SPECIAL.match(found[1]):
+            if found is not None and not SPECIAL.match(found[1]):
                 parent.cache[found[1]] = child
         self._run(child, reader, context, out)
 

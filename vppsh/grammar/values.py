@@ -10,6 +10,9 @@ from vppsh.grammar import addresses
 from vppsh.grammar.base import Argument, Candidate, Context, Follow, Value
 from vppsh.grammar.reader import Reader, item
 
+FILE = "file"
+"""The kind of candidates and completions that stand for any file."""
+
 _DIGITS = frozenset("0123456789+")
 _HEX_DIGITS = frozenset("0123456789abcdefABCDEF")
 
@@ -143,6 +146,16 @@ class String(Value):
         return reader.string(self.delimiter)
 
 
+class FileName(String):
+    """The name of a file, as a word; whoever completes it knows the disk."""
+
+    kind = FILE
+
+    def candidates(self, context: Context) -> Iterable[Candidate]:
+        """A hint that a file is expected."""
+        return (Candidate("", self.metavar, FILE),)
+
+
 class Rest(Value):
     """Everything up to the end of the line."""
 
@@ -259,6 +272,11 @@ def floating(name: str, default: Any = None, *, metavar: str = "") -> Floating:
 def string(name: str, default: Any = None, *, delimiter: str = "", many: bool = False, metavar: str = "") -> String:
     """`%s` or `%v`."""
     return String(name, default, delimiter=delimiter, many=many, metavar=metavar)
+
+
+def file_name(name: str, default: Any = None, *, metavar: str = "") -> FileName:
+    """`%s` that names a file."""
+    return FileName(name, default, metavar=metavar)
 
 
 def rest_of_line(name: str, default: Any = None) -> Rest:

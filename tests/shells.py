@@ -23,6 +23,9 @@ class FakeEngine:
     def run_for(self, seconds: float) -> None:
         self.ran += seconds
 
+    def interrupt(self) -> None:
+        """Nothing ever runs that could be stopped."""
+
     def run_until_idle(self) -> None:
         """Nothing is ever to do."""
 

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from shells import FakeEngine, shell
 
+from vppsh.commands.context import CommandContext
 from vppsh.pipes import split_pipes
 from vppsh.registry import command
 from vppsh.session import MAX_LINE, Session
@@ -75,7 +76,7 @@ def test_macros_last_as_long_as_the_session(session: Session) -> None:
 
 def test_an_interactive_terminal_has_settings_and_a_history(session: Session) -> None:
     session.terminal.interactive = session.terminal.history = True
-    for line in ("echo one", "", "echo two"):
+    for line in ("echo one", "", "echo one", "echo two"):
         session.execute(line)
     assert ask(session, "history") == "1  echo one\n2  echo two\n3  history\n"
     ask(session, "set terminal history limit 2")
@@ -84,7 +85,23 @@ def test_an_interactive_terminal_has_settings_and_a_history(session: Session) ->
     assert "Pager limit:     7\n" in ask(session, "show terminal")
     ask(session, "set terminal history off")
     assert ask(session, "history") == "History not enabled.\n"
+    ask(session, "set terminal history on")
+    assert ask(session, "history") == "9  history\n"
     assert ask(session, "set terminal ansi maybe") == "set terminal ansi: unknown parameter: `maybe`\n"
+
+
+def test_an_interrupt_ends_a_file_between_its_lines(tmp_path: Path) -> None:
+    @command("halt")
+    def halt(ctx: CommandContext, args: object) -> None:
+        ctx.session.interrupt()
+
+    session = shell(halt)
+    script = tmp_path / "lines"
+    script.write_text("echo one\nhalt\necho two\n")
+    assert ask(session, f"%source {script}") == f"one\ninterrupted\n%source: {script}:3: the line failed\n"
+    answer = session.execute(f"exec {script}")
+    assert (answer.text, answer.aside) == ("exec: CLI line error: echo two\n", "one\ninterrupted\n")
+    assert ask(session, "echo again") == "again\n"
 
 
 @pytest.mark.parametrize("word", ["quit", "q", "exit"])

@@ -49,6 +49,7 @@ class Answer:
 
 
 NOTHING = Answer("")
+INTERRUPTED = Answer("interrupted\n", failed=True)
 
 
 @dataclass
@@ -92,24 +93,39 @@ class Session:
         self.lines_typed = 0
         self.accepted: list[str] = []
         self.closed = False
+        self.interrupted = False
         self._aside: list[str] = []
         self._nesting = 0
 
     def execute(self, line: str) -> Answer:
         """Execute one typed line; errors are part of the answer."""
         self._aside = []
+        self.interrupted = False
         line = line.strip("\r\n")
-        if self.terminal.interactive and not line.isspace() and line:
-            self.lines_typed += 1
-            self.history.append(line)
-            self.trim_history()
+        if self.terminal.interactive:
+            self._remember(line)
         answer = self._answer(line)
         return replace(answer, aside="".join(self._aside)) if self._aside else answer
 
     def execute_nested(self, line: str) -> Answer:
         """Execute a line on behalf of one that is being executed."""
+        if self.interrupted:
+            return INTERRUPTED
         with self._nested():
             return self._answer(line)
+
+    def interrupt(self) -> None:
+        """Let the line that is being executed end soon (Ctrl-C): the dataplane stops, further lines of a file are not begun."""
+        self.interrupted = True
+        self.engine.interrupt()
+
+    def _remember(self, line: str) -> None:
+        """Keep a typed line in the history, once when it is typed again and again."""
+        kept = self.terminal.history and self.terminal.history_limit
+        if kept and line and not line.isspace() and not (self.history and self.history[-1] == line):
+            self.lines_typed += 1
+            self.history.append(line)
+            self.trim_history()
 
     def trim_history(self) -> None:
         """Forget what the terminal's settings do not keep."""
@@ -196,6 +212,9 @@ class Session:
         """Execute a line of an `exec` file: its answers go aside. None, or the quoted rest of a line that failed."""
         with self._nested():
             reader = Reader(self._expand(line)[:-1] if len(line) > 1 else line)
+            if self.interrupted:
+                self._aside.append(INTERRUPTED.text)
+                return reader.quote()
             return None if self._dispatch(reader, self._aside) else reader.quote()
 
     def complete(self, text: str, cursor: int) -> list[Completion]:

@@ -6,6 +6,7 @@ need are state classes: `engine.get(Neighbors)` is this engine's instance, made 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from time import perf_counter_ns
 from typing import Any, TypeVar
@@ -98,12 +99,13 @@ class Engine:
         """One round of the main loop; False when nothing was there to do."""
         return self.dispatcher.step()
 
-    def run_until_idle(self) -> None:
-        """Let the dataplane run until all work that has an end is done; endless work gets one round."""
+    def run_until_idle(self, at_most: float = math.inf) -> None:
+        """Let the dataplane run until all work that has an end is done, or for so many seconds; endless work gets one round."""
         self.interrupted = False
         self.runs += 1
+        end = self.clock.now() + at_most
         self.dispatcher.step()
-        while self.dispatcher.busy and not self.interrupted:
+        while self.dispatcher.busy and not self.interrupted and self.clock.now() < end:
             if not self.dispatcher.step():
                 self.clock.sleep(self._pause(self.clock.now() + IDLE_WAIT))
 
@@ -114,7 +116,8 @@ class Engine:
         while not self.interrupted and self.clock.now() < end:
             if not self.dispatcher.step():
                 self.clock.sleep(self._pause(end))
-        self.run_until_idle()
+        if not self.interrupted:
+            self.run_until_idle()
 
     def _pause(self, end: float) -> float:
         wake = self.dispatcher.next_wake

@@ -67,6 +67,47 @@ def copy_packets(buffers: BufferPool, rows: Indices) -> Indices:
     return copies
 
 
+def chain_of(buffers: BufferPool, index: int) -> list[int]:
+    """The buffers of a packet."""
+    chain = [index]
+    while buffers.flags[index] & BufferFlag.NEXT_PRESENT:
+        index = int(buffers.next_buffer[index])
+        chain.append(index)
+    return chain
+
+
+def write_chain(buffers: BufferPool, chain: list[int], data: bytes) -> None:
+    """Let a packet consist of these bytes, in the first of these buffers; those that are not needed are freed.
+
+    The packet begins where the first buffer's did; the others are filled from their beginning.
+    """
+    used = 0
+    for position, index in enumerate(chain):
+        start = int(buffers.current_data[index])
+        if position:
+            start = min(start, 0)
+        piece = np.frombuffer(data, np.uint8)[used : used + DATA_SIZE - start]
+        buffers.data[index, HEADROOM + start : HEADROOM + start + len(piece)] = piece
+        buffers.current_data[index], buffers.current_length[index] = start, len(piece)
+        used += len(piece)
+        if used == len(data):
+            break
+    else:
+        raise ValueError(f"{len(data)} bytes do not fit in {len(chain)} buffers")
+    rows = np.array(chain, np.int32)
+    last = position + 1
+    buffers.flags[rows[: last - 1]] |= np.uint32(BufferFlag.NEXT_PRESENT)
+    buffers.next_buffer[rows[: last - 1]] = rows[1:last]
+    buffers.flags[rows[last - 1 :]] &= np.uint32(~BufferFlag.NEXT_PRESENT & 0xFFFFFFFF)
+    buffers.next_buffer[rows[last - 1 :]] = NONE
+    rest = buffers.total_length_rest[rows[0]] = len(data) - buffers.current_length[rows[0]]
+    if rest:
+        buffers.flags[rows[0]] |= np.uint32(BufferFlag.TOTAL_LENGTH_VALID)
+    else:
+        buffers.flags[rows[0]] &= np.uint32(~BufferFlag.TOTAL_LENGTH_VALID & 0xFFFFFFFF)
+    buffers.release(rows[last:])
+
+
 def make_packet(buffers: BufferPool, data: bytes) -> int | None:
     """A packet of these bytes, in as many buffers as it takes; None when the pool has too few."""
     count = max(1, -(-len(data) // DATA_SIZE))
@@ -75,13 +116,5 @@ def make_packet(buffers: BufferPool, data: bytes) -> int | None:
         buffers.release(rows)
         return None
     buffers.reset(rows)
-    for position, index in enumerate(rows.tolist()):
-        piece = np.frombuffer(data[position * DATA_SIZE : (position + 1) * DATA_SIZE], np.uint8)
-        buffers.data[index, HEADROOM : HEADROOM + len(piece)] = piece
-        buffers.current_length[index] = len(piece)
-    if count > 1:
-        buffers.flags[rows[:-1]] = np.uint32(BufferFlag.NEXT_PRESENT)
-        buffers.next_buffer[rows[:-1]] = rows[1:]
-        buffers.total_length_rest[rows[0]] = len(data) - DATA_SIZE
-        buffers.flags[rows[0]] |= np.uint32(BufferFlag.TOTAL_LENGTH_VALID)
+    write_chain(buffers, rows.tolist(), data)
     return int(rows[0])

@@ -30,12 +30,26 @@ IP4_ERRORS = (
     error("outacl_table_miss", "output ACL table-miss drops"),
     error("outacl_session_deny", "output ACL session deny drops"),
     error("rpf_failure", "Multicast RPF check failed"),
+    error("reass_duplicate_fragment", "duplicate/overlapping fragments"),
+    error("reass_limit_reached", "drops due to concurrent reassemblies limit"),
+    error("reass_fragment_chain_too_long", "fragment chain too long (drop)"),
+    error("reass_no_buf", "out of buffers (drop)"),
+    error("reass_malformed_packet", "malformed packets"),
+    error("reass_internal_error", "drops due to internal reassembly error"),
+    error("reass_timeout", "fragments dropped due to reassembly timeout"),
+    error("reass_to_custom_app", "send to custom drop app"),
+    info("reass_success", "successful reassemblies"),
+    info("reass_fragments_reassembled", "fragments reassembled"),
+    info("reass_fragments_rcvd", "fragments received"),
+    error("reass_unsupp_ip_prot", "unsupported ip protocol"),
 )
 (
     NONE, TOO_SHORT, BAD_LENGTH, BAD_CHECKSUM, VERSION, OPTIONS, FRAGMENT_OFFSET_ONE, TIME_EXPIRED, HDR_TOO_SHORT,
     MTU_EXCEEDED, DST_LOOKUP_MISS, SRC_LOOKUP_MISS, DROP, PUNT, SAME_INTERFACE, UNKNOWN_PROTOCOL, TCP_CHECKSUM,
     UDP_CHECKSUM, UDP_LENGTH, SPOOFED_LOCAL_PACKETS, INACL_TABLE_MISS, INACL_SESSION_DENY, OUTACL_TABLE_MISS,
-    OUTACL_SESSION_DENY, RPF_FAILURE,
+    OUTACL_SESSION_DENY, RPF_FAILURE, REASS_DUPLICATE_FRAGMENT, REASS_LIMIT_REACHED, REASS_FRAGMENT_CHAIN_TOO_LONG,
+    REASS_NO_BUF, REASS_MALFORMED_PACKET, REASS_INTERNAL_ERROR, REASS_TIMEOUT, REASS_TO_CUSTOM_APP, REASS_SUCCESS,
+    REASS_FRAGMENTS_REASSEMBLED, REASS_FRAGMENTS_RCVD, REASS_UNSUPP_IP_PROT,
 ) = range(len(IP4_ERRORS))  # fmt: skip
 
 INPUTS = ("ip4-input", "ip4-input-no-checksum")

@@ -1,0 +1,209 @@
+"""ip4-full-reassembly and its kin: fragments become whole packets again (RFC 791, 815).
+
+Counterpart of vnet/ip/reass/ip4_full_reass.c. Three nodes do the same for different neighbours: one for
+other nodes, one for packets to us, one as a feature of what interfaces receive. Fragments are rare and
+depend on each other, so they are handled one by one; whole packets just pass.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import dataclass
+from functools import partial
+from math import inf
+from typing import Any
+
+import numpy as np
+
+from vppsh.engine.context import Context, Nexts
+from vppsh.engine.features.ip4.errors import (
+    IP4_ERRORS,
+    NONE,
+    REASS_DUPLICATE_FRAGMENT,
+    REASS_FRAGMENT_CHAIN_TOO_LONG,
+    REASS_FRAGMENTS_RCVD,
+    REASS_FRAGMENTS_REASSEMBLED,
+    REASS_LIMIT_REACHED,
+    REASS_MALFORMED_PACKET,
+    REASS_SUCCESS,
+    REASS_TIMEOUT,
+)  # fmt: skip
+from vppsh.engine.fib.fib import Fib
+from vppsh.engine.frame import Frame
+from vppsh.engine.reassembly.assembly import Action, Assembly, Piece
+from vppsh.engine.reassembly.packet import join
+from vppsh.engine.reassembly.table import Reassemblies
+from vppsh.engine.wire import ip4
+from vppsh.engine.wire.checksum import checksum
+from vppsh.registry import feature, node, process
+
+INPUT, DROP = range(2)
+NEXTS = ("ip4-input", "ip4-drop")
+FEATURE = feature("ip4-unicast", "ip4-full-reassembly-feature", before=("ip4-lookup",))
+CONSUMED = -1
+OFFSET_UNIT = 8
+SHORTEST = 8
+LONGEST = 0xFFFF - ip4.HEADER.itemsize
+
+
+class Ip4Reassemblies(Reassemblies):
+    """The IPv4 packets that are being put together: by table, addresses, identification and protocol."""
+
+    walk_node = "ip4-full-reassembly-expire-walk"
+
+
+@dataclass(frozen=True, slots=True)
+class ReassemblyTrace:
+    """A step: what was done, and what packet and fragment were like afterwards; both None for whole packets."""
+
+    action: Action
+    assembly: tuple[int, int, int, int] | None = None
+    piece: tuple[int, int, int, int, int, int, int] | None = None
+
+
+def format_reassembly_trace(view: Any, record: ReassemblyTrace) -> str:
+    """`reass id: 0, op id: 1, first bi: 5, data len: 416, ip/fragment[208, 415]`, then what was done."""
+    if record.assembly is None or record.piece is None:
+        return record.action.value
+    number, operation, first_index, length = record.assembly
+    first, last, range_first, range_last, offset, used, index = record.piece
+    start = f"reass id: {number}, op id: {operation}, "
+    text = f"{start}first bi: {first_index}, data len: {length}, ip/fragment[{first}, {last}]\n" + " " * (len(start) + 2)
+    if record.action is Action.FINALIZE:
+        return text + record.action.value
+    text += f"{record.action.value} range: [{range_first}, {range_last}], off {offset}, len {used}, bi {index}"
+    # VPP names the difference, but never works it out.
+    return text + " by 0" if record.action is Action.SHRINK else text
+
+
+def _note(ctx: Context, assembly: Assembly, action: Action, piece: Piece) -> None:
+    """Add a step to the trace of a fragment that has one."""
+    if ctx.buffers.trace[piece.index] < 0:
+        return
+    ctx.trace(
+        piece.index,
+        ReassemblyTrace(
+            action,
+            (assembly.id, assembly.operations, assembly.first_index, assembly.data_length),
+            (piece.first, piece.last, piece.range_first, piece.range_last, piece.offset, piece.length, piece.index),
+        ),
+    )
+    assembly.operations += 1
+
+
+def _finish(ctx: Context, table: Reassemblies, assembly: Assembly) -> int:
+    """Make one packet of all fragments; its buffer."""
+    first = assembly.pieces[0]
+    header = bytearray(ctx.buffers.packet(first.index, first.header))
+    header[2:4] = (first.header + assembly.data_length).to_bytes(2, "big")
+    header[6:8] = bytes(2)
+    header[10:12] = bytes(2)
+    header[10:12] = checksum(bytes(header)).to_bytes(2, "big")
+    index = join(ctx.buffers, bytes(header), assembly.pieces)
+    _note(ctx, assembly, Action.FINALIZE, first)
+    ctx.count(REASS_SUCCESS)
+    ctx.count(REASS_FRAGMENTS_REASSEMBLED, assembly.fragments)
+    table.close(assembly)
+    return index
+
+
+def _take(ctx: Context, key: tuple[int, ...], piece: Piece, is_last: bool) -> tuple[int, int]:
+    """Add one fragment to its packet; the buffer that goes on, if any, and why it is dropped, if it is."""
+    table = ctx.get(Ip4Reassemblies)
+    assembly = table.find(key)
+    if assembly is not None and table.is_late(assembly):
+        ctx.count(REASS_TIMEOUT)
+        table.drop(assembly)
+        assembly = None
+    if assembly is None:
+        assembly = table.begin(key)
+        if assembly is None:
+            return piece.index, REASS_LIMIT_REACHED
+    assembly.last_heard = ctx.now
+    if is_last:
+        assembly.last_octet = piece.last
+    used = assembly.insert(piece, partial(_note, ctx, assembly), table.discard)
+    if assembly.is_complete:
+        if not used:
+            table.discard(piece)
+        return _finish(ctx, table, assembly), NONE
+    if not used:
+        return piece.index, REASS_DUPLICATE_FRAGMENT
+    if assembly.fragments > table.limits.fragments:
+        ctx.count(REASS_FRAGMENT_CHAIN_TOO_LONG)
+        table.drop(assembly)
+    return CONSUMED, NONE
+
+
+def _reassemble(ctx: Context, frame: Frame, *, is_feature: bool) -> Nexts:
+    """All three nodes: what leaves takes the place of what came."""
+    buffers, arcs = ctx.buffers, ctx.engine.arcs
+    header = buffers.load(frame, ip4.HEADER)
+    fragment = ip4.is_fragment(header["flags_and_offset"]) != 0
+    for position, index in ctx.traced(frame):
+        if not fragment[position]:
+            ctx.trace(index, ReassemblyTrace(Action.PASS))
+    if not fragment.any():
+        return arcs.next(ctx, frame) if is_feature else INPUT
+    # Load.
+    leaving = frame.indices(buffers).copy()
+    received = ctx.get(Fib).ip4.index_of_interface
+    nexts = np.full(frame.n, INPUT, np.int32)
+    ctx.count(REASS_FRAGMENTS_RCVD, int(np.count_nonzero(fragment)))
+    # Decide, act.
+    for position in np.flatnonzero(fragment).tolist():
+        index = int(leaving[position])
+        _, _, total, number, where, _, protocol, _, source, destination = header[position].item()
+        size = ip4.header_bytes(header["version_and_length"][position].item())
+        first, length = (where & ip4.FRAGMENT_OFFSET_MASK) * OFFSET_UNIT, total - size
+        is_last = not where & ip4.FLAG_MORE_FRAGMENTS
+        error = REASS_MALFORMED_PACKET
+        if length > 0 and first + length <= LONGEST and (is_last or length >= SHORTEST):
+            chosen = int(buffers.tx_sw_if_index[index])
+            fib_index = chosen if chosen >= 0 else received(int(buffers.rx_sw_if_index[index]))
+            key = (fib_index, source, destination, number, protocol)
+            leaving[position], error = _take(ctx, key, Piece(index, size, first, first + length - 1), is_last)
+        if error != NONE:
+            buffers.error[index] = ctx.error_base + error
+            nexts[position] = DROP
+    # Report.
+    stays = leaving != CONSUMED
+    frame.rows, nexts = leaving[stays], nexts[stays]
+    frame.n = len(nexts)
+    if not frame.n:
+        return None
+    frame.offset = frame.rx = None
+    frame.traced = frame.traced or bool((buffers.trace[frame.rows] >= 0).any())
+    if is_feature and (nexts == INPUT).any():
+        nexts[nexts == INPUT] = arcs.next(ctx, frame.pick(buffers, nexts == INPUT))
+    return nexts
+
+
+@node("ip4-full-reassembly", nexts=NEXTS, errors=IP4_ERRORS, trace=format_reassembly_trace)
+def ip4_full_reassembly(ctx: Context, frame: Frame) -> Nexts:
+    """Fragments that some node sends here; packets begin again at ip4-input."""
+    return _reassemble(ctx, frame, is_feature=False)
+
+
+@node("ip4-local-full-reassembly", nexts=NEXTS, errors=IP4_ERRORS, trace=format_reassembly_trace)
+def ip4_local_full_reassembly(ctx: Context, frame: Frame) -> Nexts:
+    """Fragments to us; packets begin again at ip4-input."""
+    return _reassemble(ctx, frame, is_feature=False)
+
+
+@node("ip4-full-reassembly-feature", nexts=NEXTS, errors=IP4_ERRORS, trace=format_reassembly_trace)
+def ip4_full_reassembly_feature(ctx: Context, frame: Frame) -> Nexts:
+    """Fragments received on an interface; packets go on where the fragments would have gone."""
+    return _reassemble(ctx, frame, is_feature=True)
+
+
+@process("ip4-full-reassembly-expire-walk", errors=IP4_ERRORS)
+def ip4_full_reassembly_expire_walk(ctx: Context) -> Generator[float, Any]:
+    """Drop what is not completed in time; sleeps while there is nothing to complete."""
+    wait = inf
+    while True:
+        woken = yield wait
+        table = ctx.get(Ip4Reassemblies)
+        if not woken and (late := table.expire()):
+            ctx.count(REASS_TIMEOUT, late)
+        wait = table.wait

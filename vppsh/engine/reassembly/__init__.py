@@ -1,0 +1,1 @@
+"""What the reassembly of IPv4 and of IPv6 fragments have in common."""

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 
 from vppsh.commands.context import CommandContext, structured
 from vppsh.engine.engine import Engine
+from vppsh.engine.features.l2.features import format_input_features, format_output_features
+from vppsh.engine.features.l2.modes import L2Interfaces
 from vppsh.engine.interfaces import Interface
 from vppsh.errors import CommandError
 from vppsh.grammar.arguments import Args, flag, interface, keyed, line_input, options, sequence, string
@@ -18,8 +20,6 @@ ARCS = (
     "l2-output-nonip", "l2-input-nonip", "l2-output-ip6", "l2-input-ip6", "l2-output-ip4", "l2-input-ip4", "ethernet-output",
     "error-drop", "interface-output", "port-rx-eth", "device-input",
 )  # fmt: skip
-# Bridged packets have features of their own, which VPP lists behind those of the arcs.
-L2_FEATURES = ("l2-input", "l2-output")
 NONE_CONFIGURED = "  none configured"
 
 
@@ -29,8 +29,13 @@ def format_features(engine: Engine, interface: Interface, verbose: bool) -> str:
     for name in ARCS:
         lines += ["", f"{name}:"]
         lines += list(_enabled(engine, name, interface, verbose)) or [NONE_CONFIGURED]
-    for name in L2_FEATURES:
-        lines += ["", f"{name}:", NONE_CONFIGURED]
+    # Packets that are not routed have features of their own.
+    l2 = engine.get(L2Interfaces)
+    lines += ["", "l2-input:", format_input_features(int(l2.input_features[interface.sw_if_index]), verbose=True).removesuffix("\n")]
+    lines += ["", "l2-output:"]
+    if l2.of(interface).rewrite is not None:
+        lines.append(f"{'VTR':>10} (--internal--)")
+    lines.append(format_output_features(int(l2.output_features[interface.sw_if_index]), verbose=True).removesuffix("\n"))
     return "\n".join(lines)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from vppsh.commands.context import CommandContext, structured
 from vppsh.commands.features import format_features
 from vppsh.engine.addresses import PROTOCOLS, Addresses
+from vppsh.engine.features.l2.modes import L2Interfaces, Mode
 from vppsh.engine.fib.fib import Fib
 from vppsh.engine.interface_format import combined_counters, counts, format_interface, format_interface_header, simple_counters
 from vppsh.engine.interfaces import Interface
@@ -44,8 +45,9 @@ def show_interface(ctx: CommandContext, args: Args) -> str:
             raise CommandError("Interface not specified...")
         if args.features:
             return format_features(ctx.engine, chosen[-1], args.verbose)
-        # No tag is rewritten: nothing here is bridged.
-        return f"{chosen[-1].name}: " + ((chosen[-1].tag or "(none)") if args.tag else " VTR none")
+        if args.tag:
+            return f"{chosen[-1].name}: {chosen[-1].tag or '(none)'}"
+        return f"{chosen[-1].name}:  VTR {ctx.engine.get(L2Interfaces).of(chosen[-1]).rewrite or 'none'}"
     chosen = chosen or interfaces.by_name
     if args.addresses:
         return structured("\n".join(_addresses(ctx, one) for one in chosen), [_addresses_as_data(ctx, one) for one in chosen])
@@ -59,6 +61,9 @@ def _addresses(ctx: CommandContext, interface: Interface) -> str:
     lines = [f"{interface.name} ({'up' if interface.admin_up else 'dn'}):"]
     if interface.unnumbered is not None:
         lines = [f"{lines[0]} ", f"  unnumbered, use {interface.unnumbered.name}"]
+    l2 = ctx.engine.get(L2Interfaces).of(interface)
+    if l2.mode is Mode.XCONNECT and l2.peer is not None:
+        lines.append(f"  L2 xconnect {l2.peer.name}")
     for protocol in PROTOCOLS:
         bound = fib.table_of(protocol, interface.sw_if_index)
         where = f" {protocol.text} table-id {bound.table_id} fib-idx {bound.index}" if bound.table_id else ""

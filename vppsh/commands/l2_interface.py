@@ -1,0 +1,79 @@
+"""set interface l2 xconnect, l2 tag-rewrite, l3; show mode (VPP's vnet/l2/l2_input.c and l2_vtr.c)."""
+
+from __future__ import annotations
+
+from vppsh.commands.context import CommandContext
+from vppsh.engine.features.l2.modes import L2Interfaces, Mode
+from vppsh.engine.features.l2.tag_rewrite import Operation, TagRewrite, Tags
+from vppsh.grammar.arguments import Args, Argument, interface, keyword, one_of, options, sequence, signed
+from vppsh.registry import command
+
+NAMED = interface().or_error("unknown interface `%U'")
+
+
+@command(
+    "set interface l2 xconnect",
+    sequence(NAMED, interface("peer").or_error("unknown peer interface `%U'")),
+    help="set interface l2 xconnect <interface> <peer interface>",
+)
+def set_xconnect(ctx: CommandContext, args: Args) -> None:
+    """Send everything that one interface receives to another."""
+    interfaces = ctx.engine.interfaces
+    ctx.engine.get(L2Interfaces).set_xconnect(interfaces[args.interface], interfaces[args.peer])
+
+
+@command("set interface l3", NAMED, help="set interface l3 <interface>")
+def set_l3(ctx: CommandContext, args: Args) -> None:
+    """Let an interface route again."""
+    ctx.engine.get(L2Interfaces).set_l3(ctx.engine.interfaces[args.interface])
+
+
+def _tagged(words: str, operation: Operation, dot1q: bool) -> Argument:
+    """`WORDS dot1q|dot1ad TAG [TAG]`."""
+    ids = (signed("first"), signed("second"))[: operation.pushes]
+    literal = f"{words} {'dot1q' if dot1q else 'dot1ad'}"
+    return sequence(keyword(literal, "asked", (operation, dot1q), None), *ids)
+
+
+REWRITES = (
+    ("push", Operation.PUSH_2), ("push", Operation.PUSH_1), ("translate 1-1", Operation.TRANSLATE_1_1),
+    ("translate 2-1", Operation.TRANSLATE_2_1), ("translate 2-2", Operation.TRANSLATE_2_2), ("translate 1-2", Operation.TRANSLATE_1_2),
+)  # fmt: skip
+EXPECTED = (
+    "expecting [disable | pop 1 | pop 2 | push {dot1q|dot1ah} <tag> [<tag>]\n"
+    " | translate {1|2}-{1|2} {dot1q|dot1ah} <tag> [<tag>]] but got `%U'"
+)
+
+
+@command(
+    "set interface l2 tag-rewrite",
+    sequence(
+        NAMED,
+        one_of(
+            keyword("disable"),
+            keyword("pop 1", "asked", (Operation.POP_1, False), None),
+            keyword("pop 2", "asked", (Operation.POP_2, False), None),
+            *(_tagged(words, operation, dot1q) for words, operation in REWRITES for dot1q in (True, False)),
+        ).or_error(EXPECTED),
+    ),
+    help="set interface l2 tag-rewrite <interface> [disable | pop {1|2} | push {dot1q|dot1ad} <tag> <tag>]",
+)
+def set_tag_rewrite(ctx: CommandContext, args: Args) -> None:
+    """Rewrite the tags of what an interface receives, and undo that in what it sends."""
+    rewrite = None
+    if args.asked is not None:
+        operation, dot1q = args.asked
+        rewrite = TagRewrite(operation, Tags(dot1q, (args.first, args.second)[: operation.pushes]))
+    ctx.engine.get(L2Interfaces).set_rewrite(ctx.engine.interfaces[args.interface], rewrite)
+
+
+@command("show mode", options(interface("chosen", many=True)), help="show mode [<if-name1> <if-name2> ...]")
+def show_mode(ctx: CommandContext, args: Args) -> str:
+    """Who takes the packets of interfaces: those that were named, or all by index."""
+    interfaces, modes = ctx.engine.interfaces, ctx.engine.get(L2Interfaces)
+    lines = []
+    for one in [interfaces[index] for index in args.chosen] or interfaces:
+        config = modes.of(one)
+        peer = config.peer.name if config.mode is Mode.XCONNECT and config.peer is not None else " "
+        lines.append(f"{config.mode.value} {one.name} {peer}")
+    return "\n".join(lines)

@@ -43,7 +43,7 @@ def test_first_packet_is_forwarded_and_traced(vppsh: Run) -> None:
     trace = answer.partition("Packet 1")[2]
     nodes = re.findall(r"^\d\d:\d\d:\d\d:\d{6}: (\S+)", trace, re.MULTILINE)
     assert nodes == ["pg-input", "ethernet-input", "ip4-input", "ip4-lookup", "ip4-rewrite", "pg1-output", "pg1-tx"]
-    assert re.search(r"^pg1\s.*\n(?:.*\n)*?.*tx packets\s+10$", answer, re.MULTILINE), answer
+    assert re.search(r"^pg1\s.* tx packets\s+10$", answer, re.MULTILINE), answer
     assert "Packet 2" not in trace
 
 

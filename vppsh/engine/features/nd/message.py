@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from vppsh.engine.wire import ip6, ip_protocol
+from vppsh.engine.wire import icmp6, ip6, ip_protocol
 from vppsh.engine.wire.checksum import checksum
 
 HOP_LIMIT = 255
 ALL_NODES = 0xFF02 << 112 | 1
 ALL_ROUTERS = 0xFF02 << 112 | 2
+MLDV2_ROUTERS = 0xFF02 << 112 | 0x16
 SOLICITED_NODE = 0xFF02 << 112 | 0x1FF000000
 CHECKSUM_AT = 2
 
@@ -26,6 +27,15 @@ def neighbor_message(kind: int, flags: int, target: int, option: int, mac: bytes
     """A neighbour solicitation or advertisement with one option, its checksum still zero."""
     head = bytes((kind, 0, 0, 0)) + flags.to_bytes(4, "big") + target.to_bytes(16, "big")
     return head + bytes((option, 1)) + mac
+
+
+def dad_solicitation(target: int) -> bytes:
+    """A solicitation of an address that we want to use, from nobody and without options (RFC 4862, 5.4.2).
+
+    As in VPP there are bytes behind it, where an option would be, that the packet's length does not count.
+    """
+    message = bytes((icmp6.NEIGHBOR_SOLICITATION, *bytes(7))) + target.to_bytes(16, "big")
+    return ip6_packet(0, solicited_node(target), HOP_LIMIT, message) + bytes(8)
 
 
 def ip6_packet(source: int, destination: int, hop_limit: int, message: bytes, extension: bytes = b"") -> bytes:

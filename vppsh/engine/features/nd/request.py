@@ -9,12 +9,13 @@ from __future__ import annotations
 import numpy as np
 
 from vppsh.engine.adjacency import ETHERTYPES, Adjacencies
+from vppsh.engine.buffer_data import make_packet
 from vppsh.engine.buffers import HEADROOM, BufferFlag
 from vppsh.engine.engine import Engine
 from vppsh.engine.features.nd.message import ALL_NODES, HOP_LIMIT, group_mac, ip6_packet, neighbor_message, solicited_node
 from vppsh.engine.fib.types import Protocol
 from vppsh.engine.frame import Frame
-from vppsh.engine.interfaces import LOCAL0
+from vppsh.engine.interfaces import LOCAL0, Interface
 from vppsh.engine.ip6_link import Ip6Link, Ip6Links
 from vppsh.engine.neighbor_counters import Direction, Message, NeighborCounters
 from vppsh.engine.neighbors import Neighbors
@@ -59,43 +60,37 @@ class Solicitations:
         message = neighbor_message(
             icmp6.NEIGHBOR_ADVERTISEMENT, icmp6.FLAG_OVERRIDE, address, icmp6.TARGET_LINK_LAYER_ADDRESS, interface.mac
         )
-        packet = ip6_packet(address, ALL_NODES, HOP_LIMIT, message)
-        header = self._engine.get(Adjacencies).ethernet_header(interface, group_mac(ALL_NODES), ETHERTYPES[Protocol.IP6])
-        index = _put(self._engine, header + packet, -len(header))
-        if index is None:
-            return
-        buffers = self._engine.buffers
-        buffers.rx_sw_if_index[index] = buffers.tx_sw_if_index[index] = sw_if_index
-        frame = Frame(slice(index, index + 1), 1, offset=-len(header), rx=sw_if_index)
-        self._engine.dispatcher.send(interface.hardware.output, frame)
-        self._counters.count(Protocol.IP6, Direction.TX, Message.GRATUITOUS, sw_if_index)
+        if send_out(self._engine, interface, ALL_NODES, ip6_packet(address, ALL_NODES, HOP_LIMIT, message)):
+            self._counters.count(Protocol.IP6, Direction.TX, Message.GRATUITOUS, sw_if_index)
+
+
+def send_out(engine: Engine, interface: Interface, group: int, packet: bytes) -> bool:
+    """Let a packet of our own to a multicast group leave straight by an interface; False when there is no buffer left."""
+    buffers = engine.buffers
+    index = make_packet(buffers, packet)
+    if index is None:
+        return False
+    header = Adjacencies.ethernet_header(interface, group_mac(group), ETHERTYPES[Protocol.IP6])
+    buffers.data[index, HEADROOM - len(header) : HEADROOM] = np.frombuffer(header, np.uint8)
+    buffers.current_data[index] = -len(header)
+    buffers.current_length[index] += len(header)
+    buffers.rx_sw_if_index[index] = buffers.tx_sw_if_index[index] = interface.sw_if_index
+    frame = Frame(slice(index, index + 1), 1, offset=-len(header), rx=interface.sw_if_index)
+    engine.dispatcher.send(interface.hardware.output, frame)
+    return True
 
 
 def send_to_group(engine: Engine, link: Ip6Link, packet: bytes) -> int | None:
     """Let a packet of our own to a multicast group leave by a link; its buffer, None when there is none left."""
-    index = _put(engine, packet, 0)
+    buffers = engine.buffers
+    index = None if link.multicast is None else make_packet(buffers, packet)
     if index is None or link.multicast is None:
         return None
-    buffers = engine.buffers
     buffers.flags[index] = np.uint32(BufferFlag.LOCALLY_ORIGINATED)
     buffers.rx_sw_if_index[index] = LOCAL0
     buffers.tx_sw_if_index[index] = link.interface.sw_if_index
     buffers.adj_index[index] = link.multicast.index
     engine.dispatcher.send(engine.graph["ip6-rewrite-mcast"], Frame(slice(index, index + 1), 1, offset=0, rx=LOCAL0))
-    return index
-
-
-def _put(engine: Engine, data: bytes, at: int) -> int | None:
-    """A buffer with those bytes from `at` on."""
-    buffers = engine.buffers
-    rows = buffers.allocate_indices(1)
-    if not len(rows):
-        return None
-    buffers.reset(rows)
-    index = int(rows[0])
-    buffers.data[index, HEADROOM + at : HEADROOM + at + len(data)] = np.frombuffer(data, np.uint8)
-    buffers.current_data[index] = at
-    buffers.current_length[index] = len(data)
     return index
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import random
 import struct
 from collections.abc import Callable
@@ -158,6 +159,7 @@ def protocol(headers: Headers) -> int | None:
 Predicate = Callable[[Headers], bool]
 TYPES = {"ip": 0x800, "ip6": 0x86DD, "arp": 0x806}
 PROTOCOLS = {"tcp": 6, "udp": 17, "sctp": 132}
+COMPARISONS = {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge, "=": operator.eq, "!=": operator.ne}
 primitives = st.one_of(
     st.sampled_from(sorted(TYPES)).map(lambda name: (name, lambda h, name=name: h.ether.type == TYPES[name])),
     st.sampled_from(sorted(PROTOCOLS)).map(lambda name: (name, lambda h, name=name: protocol(h) == PROTOCOLS[name])),
@@ -174,11 +176,8 @@ primitives = st.one_of(
             lambda h: any(min(drawn) <= port <= max(drawn) for port in ports(h).values()),
         )
     ),
-    st.tuples(st.sampled_from(["<", "<=", ">", ">=", "=", "!="]), st.integers(60, 66)).map(
-        lambda drawn: (
-            f"ip[8] {drawn[0]} {drawn[1]}",
-            lambda h: h.ip is not None and eval(f"{h.ip.ttl} {drawn[0].replace('=', '==') if drawn[0] == '=' else drawn[0]} {drawn[1]}"),
-        )
+    st.tuples(st.sampled_from(sorted(COMPARISONS)), st.integers(60, 66)).map(
+        lambda drawn: (f"ip[8] {drawn[0]} {drawn[1]}", lambda h: h.ip is not None and COMPARISONS[drawn[0]](h.ip.ttl, drawn[1]))
     ),
 )
 

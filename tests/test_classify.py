@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.graphs import full_engine
+from tests.graphs import engine_with
 from tests.traffic import Traffic
 from vppsh.commands.classify_mask import read_mask
 from vppsh.commands.classify_match import read_match
@@ -20,7 +20,7 @@ IP4_SOURCE = bytes.fromhex("00000000000000000000ffffffff0000")
 
 
 def table(mask: bytes = IP4_SOURCE, skip: int = 1, buckets: int = 2) -> ClassifyTable:
-    return ClassifyTables(full_engine()).add(mask, skip, buckets, 2 << 20)
+    return ClassifyTables(engine_with()).add(mask, skip, buckets, 2 << 20)
 
 
 def found_by_vpp(one: ClassifyTable, data: bytes) -> ClassifySession | None:
@@ -80,7 +80,7 @@ def test_a_session_replaces_the_one_with_its_key() -> None:
 
 
 def test_tables_that_cannot_be() -> None:
-    tables = ClassifyTables(full_engine())
+    tables = ClassifyTables(engine_with())
     for mask, buckets, memory, error in (
         (b"", 2, 1, ClassifyError.INVALID_VALUE), (bytes(96), 2, 1, ClassifyError.INVALID_VALUE),
         (bytes(16), 0, 1, ClassifyError.INVALID_VALUE), (bytes(16), 2, 0, ClassifyError.INVALID_MEMORY_SIZE),
@@ -91,7 +91,7 @@ def test_tables_that_cannot_be() -> None:
 
 
 def test_chains_put_the_more_specific_mask_first_and_are_deleted_whole() -> None:
-    tables = ClassifyTables(full_engine())
+    tables = ClassifyTables(engine_with())
     wide = tables.add(bytes(15) + b"\x01", 0, 2, 1)
     narrow = tables.add(bytes(14) + b"\xff\xff", 0, 2, 1, next_table=wide.index)
     narrower = tables.add(b"\xff" * 16, 0, 2, 1, next_table=narrow.index)

@@ -132,3 +132,23 @@ def test_processes_sleep_on_the_engines_clock_and_wake_by_signal() -> None:
 def test_vector_sizes_out_of_range_are_refused(size: int) -> None:
     with pytest.raises(ValueError, match="vector size"):
         engine_with(vector_size=size)
+
+
+def test_a_node_that_fails_loses_its_frame_and_nothing_else() -> None:
+    seen: list[list[int]] = []
+    faults: list[str] = []
+
+    @node("split", nexts=("end",))
+    def broken(ctx: Context, frame: Frame):
+        raise LookupError("no such row")
+
+    engine = engine_with(broken, sink("end", seen))
+    engine.dispatcher.put(feeder(engine), 0, fill(engine, [b"x"] * 3))
+    with pytest.raises(LookupError):
+        engine.dispatcher.run_waiting()
+    engine.on_fault = lambda node, frame, error: faults.append(f"{node.name}: {error} ({frame.n})")
+    engine.dispatcher.put(feeder(engine), 0, fill(engine, [b"x"] * 2))
+    engine.dispatcher.put(engine.graph["split"], 0, fill(engine, [b"y"]))
+    engine.dispatcher.run_waiting()
+    assert faults == ["split: no such row (2)"]
+    assert list(map(len, seen)) == [1]

@@ -5,10 +5,13 @@ from __future__ import annotations
 import argparse
 import gc
 import sys
+import traceback
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from vppsh.engine.engine import DEFAULT_VECTOR_SIZE, MAX_VECTOR_SIZE, Engine
+from vppsh.engine.frame import Frame
+from vppsh.engine.graph import Node
 from vppsh.errors import ExitStatus, InputFileError, UsageError
 from vppsh.grammar.scripts import run_lines
 from vppsh.session import Answer, Session
@@ -36,11 +39,19 @@ def make_session(vector_size: int = DEFAULT_VECTOR_SIZE) -> Session:
     """A session on a fresh dataplane."""
     if not 1 <= vector_size <= MAX_VECTOR_SIZE:
         raise UsageError(f"--vector-size {vector_size}: must be between 1 and {MAX_VECTOR_SIZE}")
-    session = Session(Engine(vector_size=vector_size))
+    engine = Engine(vector_size=vector_size)
+    engine.on_fault = report_fault
+    session = Session(engine)
     # What is there now stays, and tables of a hundred thousand routes do too: do not search them for garbage all the time.
     gc.freeze()
     gc.set_threshold(*GC_THRESHOLDS)
     return session
+
+
+def report_fault(node: Node, frame: Frame, error: Exception) -> None:
+    """Say on standard error that a node failed, and where."""
+    sys.stderr.write(f"vppsh: internal error in node {node.name}: {error!r}; its {frame.n} packets are lost\n")
+    sys.stderr.write("".join(traceback.format_exception(error)[-3:]))
 
 
 def read_lines(name: str) -> Iterable[str]:

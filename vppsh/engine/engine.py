@@ -67,6 +67,7 @@ class Engine:
         self.rx_capture: Callable[[Frame], None] | None = None
         self.tx_capture: Callable[[Frame, int | None], None] | None = None
         self.drop_capture: Callable[[Frame], None] | None = None
+        self.on_fault: Callable[[Node, Frame, Exception], None] | None = None
         self._state: dict[type, Any] = {}
         self._start_ns = perf_counter_ns() - int(self.clock.now() * 1e9)
         self.buffers = BufferPool(max(buffers, 4 * vector_size), catalog.columns)

@@ -98,7 +98,14 @@ class Dispatcher:
             capture(node, frame)
         n = frame.n
         begin = self.now_ns = perf_counter_ns()
-        nexts = node.function(node.context, frame)
+        try:
+            nexts = node.function(node.context, frame)
+        except Exception as error:
+            # A fault of ours. What became of the packets is not known: they are lost, the dataplane is not.
+            if self._engine.on_fault is None:
+                raise
+            self._engine.on_fault(node, frame, error)
+            nexts = None
         spent = perf_counter_ns() - begin
         node.clocks += spent
         node.calls += 1

@@ -42,7 +42,8 @@ class Engine:
 
     dispatch_capture, rx_capture, tx_capture and drop_capture are called with every frame that is handled, that
     comes in by Ethernet, that is sent (with the sw_if_index of the output node, None in interface-output), or
-    that is dropped, while set. `runs` counts how often the dataplane was set going.
+    that is dropped, while set. on_fault is called when a node raises, which then loses its frame; without it
+    the exception goes on. `runs` counts how often the dataplane was set going.
     """
 
     def __init__(

@@ -79,7 +79,29 @@ class InterfaceNames:
         return [interface.name for interface in self._interfaces.by_name]
 
 
-LIVE = (live("hw-interface")(HardwareNames), live("ethernet-interface")(EthernetNames), live("interface")(InterfaceNames))
+class HardwareClassNames:
+    """The kinds of hardware that interfaces are; the value is the name."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._interfaces = engine.interfaces
+
+    def read(self, reader: Reader) -> str | None:
+        """Read one name."""
+        start = reader.pos
+        name = reader.string()
+        if name is None or name not in self.names():
+            reader.pos = start
+            return None
+        return name
+
+    def names(self) -> Iterable[str]:
+        return sorted({interface.hardware.hardware_class.name for interface in self._interfaces})
+
+
+LIVE = (
+    live("hw-interface")(HardwareNames), live("ethernet-interface")(EthernetNames), live("interface")(InterfaceNames),
+    live("hw-class")(HardwareClassNames),
+)  # fmt: skip
 
 
 class Hardware(Live):

@@ -1,11 +1,11 @@
-"""Interface commands that are seldom used: link speed, renumbering (VPP's vnet/interface_cli.c)."""
+"""Interface commands that are seldom used: link speed, hardware class, transceivers, renumbering (VPP's vnet/interface_cli.c)."""
 
 from __future__ import annotations
 
 from vppsh.commands.context import CommandContext
 from vppsh.commands.interface_names import hardware
 from vppsh.errors import CommandError
-from vppsh.grammar.arguments import Args, sequence, signed, unsigned
+from vppsh.grammar.arguments import Args, flag, live, options, sequence, signed, unsigned
 from vppsh.registry import command
 
 UNIMPLEMENTED = -9
@@ -37,3 +37,31 @@ def show_link_speed_capa(ctx: CommandContext, args: Args) -> str:
 def renumber(ctx: CommandContext, args: Args) -> None:
     """Give a device another number: VPP can do that for few kinds, none of which vppsh has."""
     raise CommandError(f"vnet_interface_name_renumber returned {UNIMPLEMENTED}")
+
+
+@command(
+    "set interface hw-class",
+    sequence(
+        hardware().or_error("unknown hardware interface `%U'"),
+        live("hw-class", "kind", metavar="<class>").or_error("unknown hardware class `%U'"),
+    ),
+    help="Set interface hardware class",
+)
+def set_hw_class(ctx: CommandContext, args: Args) -> None:
+    """Make a device another kind of hardware: it can only stay what it is."""
+    interface = ctx.engine.interfaces[args.interface]
+    kind = interface.hardware.hardware_class
+    if args.kind != kind.name:
+        raise CommandError(f"{interface.name} class cannot be changed from {kind.name} to {args.kind}")
+
+
+@command(
+    "show interface transceiver",
+    options(
+        flag("diag"), flag("module"), flag("eeprom"), flag("verbose"), live("hw-interface", "interface", metavar="<interface>"),
+        error="parse error: '%U'",
+    ),
+    help="show interface transceiver [<interface>] [module] [diag] [eeprom] [verbose]",
+)  # fmt: skip
+def show_transceiver(ctx: CommandContext, args: Args) -> None:
+    """Say what optical modules are: no device of vppsh has one."""

@@ -49,6 +49,8 @@ class Action(enum.Enum):
     SHRINK = "shrink"
     DISCARD = "discard"
     OVERLAP = "overlapping/ignored"
+    REFUSE = "overlap"
+    TIMEOUT = "icmp-error - reassembly time exceeded"
     FINALIZE = "finalize reassembly"
     PASS = "passthrough - not a fragment"
 

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import numpy as np
+from numpy.typing import NDArray
+
 from vppsh.engine.buffer_data import chain_of, write_chain
-from vppsh.engine.buffers import BufferPool
+from vppsh.engine.buffers import BufferPool, Indices
+from vppsh.engine.frame import Frame
 
 from .assembly import Piece
+
+# Instead of a buffer that leaves: the fragment is kept.
+KEPT = -1
 
 
 def join(buffers: BufferPool, header: bytes, pieces: list[Piece]) -> int:
@@ -16,3 +23,13 @@ def join(buffers: BufferPool, header: bytes, pieces: list[Piece]) -> int:
         payload.append(buffers.packet(piece.index, start + piece.length)[start:])
     write_chain(buffers, [index for piece in pieces for index in chain_of(buffers, piece.index)], header + b"".join(payload))
     return pieces[0].index
+
+
+def leave(buffers: BufferPool, frame: Frame, leaving: Indices, nexts: NDArray[np.int32]) -> NDArray[np.int32]:
+    """Let a frame consist of the buffers that leave, in whose nexts those of fragments that are kept have no place."""
+    stays = leaving != KEPT
+    frame.rows = rows = leaving[stays]
+    frame.n = len(rows)
+    frame.offset = frame.rx = None
+    frame.traced = frame.traced or bool((buffers.trace[rows] >= 0).any())
+    return nexts[stays]

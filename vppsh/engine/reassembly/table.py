@@ -92,15 +92,12 @@ class Reassemblies:
         """Free fragments."""
         self._engine.buffers.free_packets(Frame(np.array([piece.index for piece in pieces], np.int32), len(pieces)))
 
-    def expire(self) -> int:
-        """Drop what is late, looking at a part at a time so that all are seen within a second; how many were dropped."""
+    def late(self) -> list[Assembly]:
+        """Those that are late, of a part at a time so that all are seen within a second."""
         end = self._walked + self.limits.assemblies * self.limits.walk_interval // MS_PER_S + 1
         part = self._slots[self._walked : end]
         self._walked = 0 if end > len(self._slots) else end
-        late = [assembly for assembly in part if assembly is not None and self.is_late(assembly)]
-        for assembly in late:
-            self.drop(assembly)
-        return len(late)
+        return [assembly for assembly in part if assembly is not None and self.is_late(assembly)]
 
     @property
     def wait(self) -> float:

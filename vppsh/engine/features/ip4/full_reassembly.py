@@ -8,7 +8,6 @@ depend on each other, so they are handled one by one; whole packets just pass.
 from __future__ import annotations
 
 from collections.abc import Generator
-from dataclasses import dataclass
 from functools import partial
 from math import inf
 from typing import Any
@@ -31,8 +30,9 @@ from vppsh.engine.features.ip4.errors import (
 from vppsh.engine.fib.fib import Fib
 from vppsh.engine.frame import Frame
 from vppsh.engine.reassembly.assembly import Action, Assembly, Piece
-from vppsh.engine.reassembly.packet import join
+from vppsh.engine.reassembly.packet import KEPT, join, leave
 from vppsh.engine.reassembly.table import Reassemblies
+from vppsh.engine.reassembly.trace import ReassemblyTrace, format_reassembly_trace, note
 from vppsh.engine.wire import ip4
 from vppsh.engine.wire.checksum import checksum
 from vppsh.registry import feature, node, process
@@ -40,7 +40,6 @@ from vppsh.registry import feature, node, process
 INPUT, DROP = range(2)
 NEXTS = ("ip4-input", "ip4-drop")
 FEATURE = feature("ip4-unicast", "ip4-full-reassembly-feature", before=("ip4-lookup",))
-CONSUMED = -1
 OFFSET_UNIT = 8
 SHORTEST = 8
 LONGEST = 0xFFFF - ip4.HEADER.itemsize
@@ -52,45 +51,6 @@ class Ip4Reassemblies(Reassemblies):
     walk_node = "ip4-full-reassembly-expire-walk"
 
 
-@dataclass(frozen=True, slots=True)
-class ReassemblyTrace:
-    """A step: what was done, and what packet and fragment were like afterwards; both None for whole packets."""
-
-    action: Action
-    assembly: tuple[int, int, int, int] | None = None
-    piece: tuple[int, int, int, int, int, int, int] | None = None
-
-
-def format_reassembly_trace(view: Any, record: ReassemblyTrace) -> str:
-    """`reass id: 0, op id: 1, first bi: 5, data len: 416, ip/fragment[208, 415]`, then what was done."""
-    if record.assembly is None or record.piece is None:
-        return record.action.value
-    number, operation, first_index, length = record.assembly
-    first, last, range_first, range_last, offset, used, index = record.piece
-    start = f"reass id: {number}, op id: {operation}, "
-    text = f"{start}first bi: {first_index}, data len: {length}, ip/fragment[{first}, {last}]\n" + " " * (len(start) + 2)
-    if record.action is Action.FINALIZE:
-        return text + record.action.value
-    text += f"{record.action.value} range: [{range_first}, {range_last}], off {offset}, len {used}, bi {index}"
-    # VPP names the difference, but never works it out.
-    return text + " by 0" if record.action is Action.SHRINK else text
-
-
-def _note(ctx: Context, assembly: Assembly, action: Action, piece: Piece) -> None:
-    """Add a step to the trace of a fragment that has one."""
-    if ctx.buffers.trace[piece.index] < 0:
-        return
-    ctx.trace(
-        piece.index,
-        ReassemblyTrace(
-            action,
-            (assembly.id, assembly.operations, assembly.first_index, assembly.data_length),
-            (piece.first, piece.last, piece.range_first, piece.range_last, piece.offset, piece.length, piece.index),
-        ),
-    )
-    assembly.operations += 1
-
-
 def _finish(ctx: Context, table: Reassemblies, assembly: Assembly) -> int:
     """Make one packet of all fragments; its buffer."""
     first = assembly.pieces[0]
@@ -100,7 +60,7 @@ def _finish(ctx: Context, table: Reassemblies, assembly: Assembly) -> int:
     header[10:12] = bytes(2)
     header[10:12] = checksum(bytes(header)).to_bytes(2, "big")
     index = join(ctx.buffers, bytes(header), assembly.pieces)
-    _note(ctx, assembly, Action.FINALIZE, first)
+    note(ctx, assembly, Action.FINALIZE, first)
     ctx.count(REASS_SUCCESS)
     ctx.count(REASS_FRAGMENTS_REASSEMBLED, assembly.fragments)
     table.close(assembly)
@@ -122,7 +82,7 @@ def _take(ctx: Context, key: tuple[int, ...], piece: Piece, is_last: bool) -> tu
     assembly.last_heard = ctx.now
     if is_last:
         assembly.last_octet = piece.last
-    used = assembly.insert(piece, partial(_note, ctx, assembly), table.discard)
+    used = assembly.insert(piece, partial(note, ctx, assembly), table.discard)
     if assembly.is_complete:
         if not used:
             table.discard(piece)
@@ -132,7 +92,7 @@ def _take(ctx: Context, key: tuple[int, ...], piece: Piece, is_last: bool) -> tu
     if assembly.fragments > table.limits.fragments:
         ctx.count(REASS_FRAGMENT_CHAIN_TOO_LONG)
         table.drop(assembly)
-    return CONSUMED, NONE
+    return KEPT, NONE
 
 
 def _reassemble(ctx: Context, frame: Frame, *, is_feature: bool) -> Nexts:
@@ -167,13 +127,9 @@ def _reassemble(ctx: Context, frame: Frame, *, is_feature: bool) -> Nexts:
             buffers.error[index] = ctx.error_base + error
             nexts[position] = DROP
     # Report.
-    stays = leaving != CONSUMED
-    frame.rows, nexts = leaving[stays], nexts[stays]
-    frame.n = len(nexts)
+    nexts = leave(buffers, frame, leaving, nexts)
     if not frame.n:
         return None
-    frame.offset = frame.rx = None
-    frame.traced = frame.traced or bool((buffers.trace[frame.rows] >= 0).any())
     if is_feature and (nexts == INPUT).any():
         nexts[nexts == INPUT] = arcs.next(ctx, frame.pick(buffers, nexts == INPUT))
     return nexts
@@ -204,6 +160,7 @@ def ip4_full_reassembly_expire_walk(ctx: Context) -> Generator[float, Any]:
     while True:
         woken = yield wait
         table = ctx.get(Ip4Reassemblies)
-        if not woken and (late := table.expire()):
-            ctx.count(REASS_TIMEOUT, late)
+        for assembly in table.late() if not woken else ():
+            ctx.count(REASS_TIMEOUT)
+            table.drop(assembly)
         wait = table.wait

@@ -27,11 +27,29 @@ IP6_ERRORS = (
     error("outacl_session_deny", "output ACL session deny drops"),
     error("rpf_failure", "Multicast RPF check failed"),
     error("reass_missing_upper", "missing-upper layer drops"),
+    error("reass_duplicate_fragment", "duplicate fragments"),
+    error("reass_overlapping_fragment", "overlapping fragments"),
+    error("reass_limit_reached", "drops due to concurrent reassemblies limit"),
+    error("reass_fragment_chain_too_long", "fragment chain too long (drop)"),
+    error("reass_no_buf", "out of buffers (drop)"),
+    error("reass_timeout", "fragments dropped due to reassembly timeout"),
+    error("reass_internal_error", "drops due to internal reassembly error"),
+    error("reass_invalid_frag_len", "invalid fragment length"),
+    error("reass_to_custom_app", "send to custom drop app"),
+    error("reass_no_frag_hdr", "no fragmentation header"),
+    error("reass_invalid_frag_size", "drop due to invalid fragment size"),
+    info("reass_success", "successful reassemblies"),
+    info("reass_fragments_reassembled", "fragments reassembled"),
+    info("reass_fragments_rcvd", "fragments received"),
+    error("reass_unsupp_ip_proto", "unsupported ip protocol"),
 )
 (
     NONE, TOO_SHORT, BAD_LENGTH, VERSION, TIME_EXPIRED, MTU_EXCEEDED, DST_LOOKUP_MISS, SRC_LOOKUP_MISS, DROP, PUNT,
     UNKNOWN_PROTOCOL, UDP_CHECKSUM, ICMP_CHECKSUM, UDP_LENGTH, UNKNOWN_UDP_PORT, SPOOFED_LOCAL_PACKETS, INACL_TABLE_MISS,
     INACL_SESSION_DENY, OUTACL_TABLE_MISS, OUTACL_SESSION_DENY, RPF_FAILURE, REASS_MISSING_UPPER,
+    REASS_DUPLICATE_FRAGMENT, REASS_OVERLAPPING_FRAGMENT, REASS_LIMIT_REACHED, REASS_FRAGMENT_CHAIN_TOO_LONG, REASS_NO_BUF,
+    REASS_TIMEOUT, REASS_INTERNAL_ERROR, REASS_INVALID_FRAG_LEN, REASS_TO_CUSTOM_APP, REASS_NO_FRAG_HDR,
+    REASS_INVALID_FRAG_SIZE, REASS_SUCCESS, REASS_FRAGMENTS_REASSEMBLED, REASS_FRAGMENTS_RCVD, REASS_UNSUPP_IP_PROTO,
 ) = range(len(IP6_ERRORS))  # fmt: skip
 
 UNICAST_ARC = arc("ip6-unicast", "ip6-input", end="ip6-lookup")

@@ -126,3 +126,17 @@ def test_a_filtered_graph_has_the_nodes_that_worked(traffic: Traffic, tmp_path: 
     assert '"ip4-rewrite" -> "pg1-output"' in dot
     answer = traffic("show vlib graphviz filter file graph.dot")
     assert answer == f"vlib graph dumped into `{tmp_path}/graph.dot'. Run eg. `dot -Tsvg -O {tmp_path}/graph.dot'."
+
+
+def test_buffers_that_are_in_use_are_not_available(traffic: Traffic) -> None:
+    def figures() -> tuple[int, int, int]:
+        total, available, _, used = (int(word) for word in traffic("show buffers").splitlines()[1].split()[5:])
+        return total, available, used
+
+    total, available, used = figures()
+    assert (available, used) == (total, 0)
+    taken = traffic.engine.buffers.allocate_indices(10)
+    assert figures() == (total, total - 10, 10)
+    traffic.engine.buffers.release(taken)
+    traffic.send("good")
+    assert figures() == (total, total, 0)

@@ -249,10 +249,11 @@ def has_gap(twin: PortTwin, index: int) -> bool:
 
 @pytest.mark.parametrize("number", [IP4, IP6, 0x0806, UNKNOWN, LENGTH])
 @pytest.mark.parametrize("scattered", [False, True])
+@pytest.mark.parametrize("sources", [1, 200])
 @pytest.mark.parametrize("size", SIZES)
-def test_uniform_frames_are_handed_on_whole(size: int, scattered: bool, number: int) -> None:
+def test_uniform_frames_are_handed_on_whole(size: int, sources: int, scattered: bool, number: int) -> None:
     engine, port = build(random.Random(1))
-    packets = [MAC + bytes([2, 0, 0, 0, 0, at & 255]) + struct.pack(">H", number) + bytes(46) for at in range(size)]
+    packets = [MAC + bytes([2, 0, 0, 0, 0, at % sources]) + struct.pack(">H", number) + bytes(46) for at in range(size)]
     frame = fill(engine, packets, sw_if_index=port.sw_if_index, scattered=scattered)
     frame.rx = port.sw_if_index
     rows, starts = frame.indices(engine.buffers).tolist(), engine.buffers.current_data[frame.rows].tolist()
@@ -263,6 +264,19 @@ def test_uniform_frames_are_handed_on_whole(size: int, scattered: bool, number: 
     compare(engine, rows, starts, [answer] * size, [twin.handle(data, len(data)) for data in packets])
     assert set(engine.buffers.current_length[rows].tolist()) == {46}
     check_hints(engine, frame)
+
+
+@pytest.mark.parametrize("odd", [OTHER + bytes(6) + b"\x08\0", MAC + bytes(6) + b"\x86\xdd", MAC + bytes(6) + b"\x81\0"])
+@pytest.mark.parametrize("place", [0, 100, 255])
+def test_one_odd_packet_is_noticed(odd: bytes, place: int) -> None:
+    engine, port = build(random.Random(1))
+    packets = [MAC + bytes(6) + b"\x08\0" + bytes(46)] * 256
+    packets[place] = odd + bytes(46)
+    frame = fill(engine, packets, sw_if_index=port.sw_if_index)
+    rows = frame.indices(engine.buffers).tolist()
+    twin = PortTwin(engine, port)
+    wanted = [twin.handle(data, len(data)) for data in packets]
+    compare(engine, rows, [0] * 256, call(engine, "ethernet-input", frame), wanted)
 
 
 def anywhere_twin(engine: Engine, port: Interface, data: bytes) -> Found:

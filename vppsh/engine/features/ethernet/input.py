@@ -10,6 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from vppsh.engine.context import Context, Nexts
 from vppsh.engine.features.ethernet.ethertypes import ERRORS, NEXTS, Ethertypes
 from vppsh.engine.features.ethernet.general import ETHERNET, ETHERTYPE_ONLY, input_from_anywhere
@@ -24,6 +26,9 @@ from vppsh.registry import column, node, table
 L2_LEN = column("l2_len", "i4")
 PORTS = table(Ports)
 
+# The header and the two bytes behind it: numpy copies items of this size fast.
+HEAD = np.dtype("V16")
+ADDRESS_BYTES = 6
 ETHERTYPE_AT = 12
 TRACED_BYTES = 32
 SINGLE_INTERFACE = 1
@@ -66,23 +71,23 @@ def ethernet_input(ctx: Context, frame: Frame) -> Nexts:
         return input_from_anywhere(ctx, frame, ETHERNET, ctx.error_base)
     # Load. Comparing the bytes of a column with a repeated value is the cheapest way to see that all are the same.
     n = frame.n
-    types = buffers.load(frame, WORD2, ETHERTYPE_AT).tobytes()
+    heads = buffers.load(frame, HEAD).tobytes()
     # Decide. When all routed traffic is that of tunnels and bridges, addresses do not matter.
     hardware, routed = port.hardware, not port.l2
     checked = (hardware.l2_count == 0 or hardware.l3_count > 0) if routed else hardware.l3_count > 0
-    ethertype = int.from_bytes(types[:2], "little")
-    if not (
-        routed
-        and types == types[:2] * n
-        and ethertype not in TAG_TYPES
-        and (
+    kind = heads[ETHERTYPE_AT:HEADER_BYTES]
+    ethertype = int.from_bytes(kind, "little")
+    if heads == heads[: HEAD.itemsize] * n:
+        alike = not checked or heads[:ADDRESS_BYTES] == port.mac_bytes
+    else:
+        alike = buffers.load(frame, WORD2, ETHERTYPE_AT).tobytes() == kind * n and (
             not checked
             or (
                 buffers.load(frame, WORD4).tobytes() == port.mac_bytes[:4] * n
                 and buffers.load(frame, WORD2, 4).tobytes() == port.mac_bytes[4:] * n
             )
         )
-    ):
+    if not (alike and routed and ethertype not in TAG_TYPES):
         return input_from_port(ctx, frame, port, checked)
     # Act.
     if frame.offset is None:

@@ -17,7 +17,7 @@ from scapy.layers.l2 import ARP, Dot1Q, Ether
 from scapy.packet import Packet, Raw
 
 from vppsh.engine.bpf.compiler import compile_filter
-from vppsh.engine.bpf.expression import BpfError
+from vppsh.engine.bpf.errors import BpfError
 from vppsh.engine.bpf.generate import LinkType
 from vppsh.engine.bpf.parse import parse
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from vppsh.commands.context import CommandContext
-from vppsh.engine.bpf.expression import BpfError
+from vppsh.engine.bpf.errors import BpfError
 from vppsh.engine.bpf_trace_filter import BpfTraceFilter
 from vppsh.engine.packet_filters import FUNCTIONS, FilterFunction, PacketFilters
 from vppsh.errors import CommandError

@@ -8,13 +8,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from vppsh.engine.bpf.compiler import compile_filter
-from vppsh.engine.bpf.expression import BpfError
-from vppsh.engine.bpf.generate import LinkType
-from vppsh.engine.bpf.program import Program
+from vppsh.engine.bpf.errors import BpfError
 from vppsh.engine.buffers import BufferFlag, BufferPool
 
 if TYPE_CHECKING:
+    from vppsh.engine.bpf.program import Program
     from vppsh.engine.engine import Engine
 
 
@@ -27,6 +25,10 @@ class BpfTraceFilter:
 
     def set(self, expression: str, *, optimized: bool = True) -> None:
         """Compile and set an expression (BpfError when it cannot be; the old one is then gone, as in VPP)."""
+        # Few sessions need the compiler, and start-up should not wait for it.
+        from vppsh.engine.bpf.compiler import compile_filter
+        from vppsh.engine.bpf.generate import LinkType
+
         self.program = None
         self.program = compile_filter(expression, optimized=optimized)
         try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import socket
 
-from vppsh.engine.bpf.expression import BpfError
+from vppsh.engine.bpf.errors import BpfError
 from vppsh.engine.bpf.lexer import number
 
 ETHERTYPES = {

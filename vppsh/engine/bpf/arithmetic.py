@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from vppsh.engine.bpf import instructions as op
-from vppsh.engine.bpf.expression import Arithmetic, Binary, BpfError, Length, Load, Negative, Number, Relation
+from vppsh.engine.bpf.errors import BpfError
+from vppsh.engine.bpf.expression import Arithmetic, Binary, Length, Load, Negative, Number, Relation
 from vppsh.engine.bpf.instructions import MEMORY_WORDS, Condition, Statement, both, negated
 
 if TYPE_CHECKING:

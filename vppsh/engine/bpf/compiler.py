@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from vppsh.engine.bpf import instructions as op
-from vppsh.engine.bpf.expression import BpfError
+from vppsh.engine.bpf.errors import BpfError
 from vppsh.engine.bpf.generate import LinkType, generate
 from vppsh.engine.bpf.optimize import optimize
 from vppsh.engine.bpf.program import Program, assemble

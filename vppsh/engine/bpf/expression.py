@@ -6,14 +6,6 @@ import enum
 from dataclasses import dataclass
 
 
-class BpfError(Exception):
-    """An expression cannot be compiled; `ours` when libpcap could have."""
-
-    def __init__(self, message: str, *, ours: bool = False) -> None:
-        super().__init__(message)
-        self.ours = ours
-
-
 class Direction(enum.Enum):
     """Which of a packet's two addresses or ports."""
 

@@ -14,9 +14,9 @@ from functools import reduce
 from vppsh.engine.bpf import instructions as op
 from vppsh.engine.bpf.addresses import ethertype_number, ip4_bits, ip6_address, mac_bytes, protocol_number
 from vppsh.engine.bpf.arithmetic import ArithmeticGenerator
+from vppsh.engine.bpf.errors import BpfError
 from vppsh.engine.bpf.expression import (
     And,
-    BpfError,
     ByteTest,
     Cast,
     Direction,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from vppsh.engine.bpf.expression import BpfError
+from vppsh.engine.bpf.errors import BpfError
 
 WORD_LIMIT = 1 << 32
 

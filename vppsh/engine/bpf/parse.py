@@ -10,11 +10,11 @@ from collections.abc import Callable
 from functools import partial
 from typing import TypeVar
 
+from vppsh.engine.bpf.errors import BpfError
 from vppsh.engine.bpf.expression import (
     And,
     Arithmetic,
     Binary,
-    BpfError,
     ByteTest,
     Cast,
     Direction,

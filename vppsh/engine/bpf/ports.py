@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from vppsh.engine.bpf import instructions as op
 from vppsh.engine.bpf.addresses import port_number, port_range
-from vppsh.engine.bpf.expression import BpfError, Direction, Name, Number, Qualifiers, Subject, Type
+from vppsh.engine.bpf.errors import BpfError
+from vppsh.engine.bpf.expression import Direction, Name, Number, Qualifiers, Subject, Type
 from vppsh.engine.bpf.instructions import Condition, Statement, both, either, negated
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ An atom is a memory word (0 to 15), the accumulator or the index register.
 from __future__ import annotations
 
 from vppsh.engine.bpf import instructions as op
-from vppsh.engine.bpf.expression import BpfError
+from vppsh.engine.bpf.errors import BpfError
 from vppsh.engine.bpf.instructions import MEMORY_WORDS, WORD, Statement, kind, mode, operation
 from vppsh.engine.bpf.program import compute
 

@@ -1,7 +1,7 @@
 """The fragments of one packet that is being put together, and which octets each of them is used for.
 
-Counterpart of the range lists of vnet/ip/reass. The first octet to arrive wins: of a fragment that overlaps
-others only what they do not have is used, unless it covers one of them, which then is not needed any more.
+Counterpart of the range lists of vnet/ip/reass. Where IPv4 fragments overlap, that which begins first is used,
+and one that lies within another is not used at all, whichever came first.
 """
 
 from __future__ import annotations

@@ -79,5 +79,8 @@ def pcap_filtering(ctx: Context, frame: Frame) -> Nexts:
     return ctx.engine.arcs.next(ctx, frame)
 
 
-# VPP puts them behind reassembly.
-FEATURES = [feature(arc, name, before=(f"{arc[:3]}-lookup",)) for arc in ARCS for name in (TRACE, PCAP)]
+FEATURES = [
+    feature(arc, name, before=(f"{arc[:3]}-lookup",), after=(f"{arc[:3]}-full-reassembly-feature",))
+    for arc in ARCS
+    for name in (TRACE, PCAP)
+]

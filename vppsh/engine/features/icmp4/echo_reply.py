@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from vppsh.engine.context import Context, Nexts
 from vppsh.engine.fib.types import Protocol
@@ -36,25 +37,30 @@ def format_echo_reply_trace(view: Any, record: EchoReplyTrace) -> str:
     return f"ICMP{record.version} echo id {record.identifier} seq {record.sequence}{waiting}"
 
 
-@node("ip4-icmp-echo-reply", nexts=("ip4-drop", "ip4-punt"), trace=format_echo_reply_trace)
-def ip4_icmp_echo_reply(ctx: Context, frame: Frame) -> Nexts:
-    """By identifier: to the run that has it."""
+def deliver(ctx: Context, frame: Frame, echo: NDArray[np.void], protocol: Protocol) -> Nexts:
+    """Hand replies, by identifier, to the runs that wait for them; `echo` is the header of each."""
     buffers, ping = ctx.buffers, ctx.get(Ping)
     rows = frame.indices(buffers)
-    at = ip4.header_bytes(buffers.load(frame, OCTET))
-    echo = buffers.bytes_at(icmp4.ECHO)[buffers.addresses(frame) + at]
     identifiers, where = np.unique(echo["id"], return_inverse=True)
     runs = [ping.find(identifier) for identifier in identifiers.tolist()]
     awaited = np.array([run is not None for run in runs])[where]
     for position, index in ctx.traced(frame):
-        seen = echo[position]
-        ctx.trace(index, EchoReplyTrace(4, int(seen["id"]), int(seen["sequence"]), bool(awaited[position])))
+        seen, version = echo[position], 6 if protocol is Protocol.IP6 else 4
+        ctx.trace(index, EchoReplyTrace(version, int(seen["id"]), int(seen["sequence"]), bool(awaited[position])))
     if not awaited.any():
         return PUNT
     for position in np.flatnonzero(awaited).tolist():
         run = runs[where[position]]
         if run is not None:
-            ping.answered(run, Protocol.IP4, buffers.packet(int(rows[position])))
+            ping.answered(run, protocol, buffers.packet(int(rows[position])))
     ctx.enqueue_frame(PUNT, frame.pick(buffers, ~awaited))
     buffers.free_packets(frame.pick(buffers, awaited))
     return None
+
+
+@node("ip4-icmp-echo-reply", nexts=("ip4-drop", "ip4-punt"), trace=format_echo_reply_trace)
+def ip4_icmp_echo_reply(ctx: Context, frame: Frame) -> Nexts:
+    """The echo header lies behind the IP options."""
+    buffers = ctx.buffers
+    at = ip4.header_bytes(buffers.load(frame, OCTET))
+    return deliver(ctx, frame, buffers.bytes_at(icmp4.ECHO)[buffers.addresses(frame) + at], Protocol.IP4)

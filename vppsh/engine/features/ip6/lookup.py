@@ -6,22 +6,36 @@ Counterpart of vnet/ip/ip6_forward.h. ip6-load-balance, the second step alone, s
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from vppsh.engine.context import Context, Nexts
 from vppsh.engine.features.ip6.flow_hash import flow_hash
 from vppsh.engine.features.ip6.trace import format_lookup_trace, trace_forward
+from vppsh.engine.fib.dpo import ADJACENCY_TYPES, NODES
 from vppsh.engine.fib.fib import Fib
 from vppsh.engine.fib.forwarding import choose, table_of
 from vppsh.engine.fib.types import Protocol
 from vppsh.engine.frame import Frame
+from vppsh.engine.wire import ip_protocol
 from vppsh.registry import node
 
 NEXTS = (
     "ip6-drop", "ip6-punt", "ip6-local", "ip6-discover-neighbor", "ip6-glean", "ip6-rewrite", "ip6-icmp-error",
-    "ip6-rewrite-mcast", "ip6-rewrite-bcast",
+    "ip6-rewrite-mcast", "ip6-rewrite-bcast", "ip6-hop-by-hop",
 )  # fmt: skip
+TO_HOP_BY_HOP = NEXTS.index("ip6-hop-by-hop")
 HALF = np.dtype("u8")
-DESTINATION_AT = 24
+OCTET = np.dtype("u1")
+PROTOCOL_AT, DESTINATION_AT = 6, 24
+HOP_BY_HOP = bytes((ip_protocol.IP6_HOP_BY_HOP_OPTIONS,))
+# Nodes that send packets to somebody: on their way there hop-by-hop options count.
+SENDING = frozenset(NODES[kind][Protocol.IP6] for kind in ADJACENCY_TYPES)
+
+
+def _through_options(ctx: Context, nexts: Nexts, options: NDArray[np.bool_]) -> Nexts:
+    """Packets with hop-by-hop options that are to be sent to somebody are looked at first."""
+    leads_away = np.array([node.name in SENDING for node in ctx.node.nexts])
+    return np.where(options & leads_away[nexts], TO_HOP_BY_HOP, nexts)
 
 
 @node("ip6-lookup", nexts=NEXTS, trace=format_lookup_trace)
@@ -37,6 +51,9 @@ def ip6_lookup(ctx: Context, frame: Frame) -> Nexts:
     destinations[:, 1] = buffers.load(frame, HALF, DESTINATION_AT + 8).byteswap()
     found = tables.lookup6(fib_index, destinations)
     nexts = choose(ctx, frame, found, Protocol.IP6, buffers.packet_length(rows), flow_hash)
+    protocols = buffers.load(frame, OCTET, PROTOCOL_AT)
+    if HOP_BY_HOP in protocols.tobytes():
+        nexts = _through_options(ctx, nexts, protocols == ip_protocol.IP6_HOP_BY_HOP_OPTIONS)
     if frame.traced:
         trace_forward(ctx, frame)
     return nexts

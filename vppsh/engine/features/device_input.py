@@ -8,7 +8,10 @@ from __future__ import annotations
 from vppsh.engine.context import Context
 from vppsh.registry import arc, feature, input_node
 
-NEXTS = ("ip4-input-no-checksum", "ip4-input", "ip6-input", "ethernet-input", "error-drop", "ip4-drop", "ip6-drop")
+NEXTS = (
+    "ip4-input-no-checksum", "ip4-input", "ip6-input", "mpls-input", "ethernet-input", "error-drop", "ip4-drop", "ip6-drop",
+    "punt-dispatch",
+)  # fmt: skip
 DEVICE_INPUT_ARC = arc("device-input", "device-input", end="ethernet-input")
 ARC_END = feature("device-input", "ethernet-input")
 

@@ -32,10 +32,10 @@ HOP_BY_HOP = bytes((ip_protocol.IP6_HOP_BY_HOP_OPTIONS,))
 SENDING = frozenset(NODES[kind][Protocol.IP6] for kind in ADJACENCY_TYPES)
 
 
-def _through_options(ctx: Context, nexts: Nexts, options: NDArray[np.bool_]) -> Nexts:
+def _through_options(ctx: Context, nexts: int | NDArray[np.int32], options: NDArray[np.bool_]) -> NDArray[np.int32]:
     """Packets with hop-by-hop options that are to be sent to somebody are looked at first."""
     leads_away = np.array([node.name in SENDING for node in ctx.node.nexts])
-    return np.where(options & leads_away[nexts], TO_HOP_BY_HOP, nexts)
+    return np.where(options & leads_away[nexts], TO_HOP_BY_HOP, nexts).astype(np.int32)
 
 
 @node("ip6-lookup", nexts=NEXTS, trace=format_lookup_trace)

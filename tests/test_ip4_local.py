@@ -52,9 +52,10 @@ def packet_to_us(rng: random.Random) -> tuple[bytes, dict[str, object]]:
         payload = payload[:-1] + bytes((payload[-1] ^ 0x5A,))
         about["wrong"] = True
     options = bytes((1, 1, 1, 0)) if rng.random() < 0.2 else b""
-    return ip4_packet(
-        src, US, payload=payload, protocol=protocol, options=options, flags_and_offset=0x2000 * bool(about["fragment"])
-    ), about
+    # VPP looks for the mark of a datagram without checksum where it is without options.
+    about["wrong"] = about["wrong"] or bool(options and about.get("unsummed"))
+    flags = 0x2000 if about["fragment"] else 0
+    return ip4_packet(src, US, payload=payload, protocol=protocol, options=options, flags_and_offset=flags), about
 
 
 def local_twin(about: dict[str, object]) -> tuple[str, str]:

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Words = NDArray[np.uint32]
+Longs = NDArray[np.uint64]
 
 
 class FlowHashConfig(enum.IntFlag):
@@ -62,14 +63,14 @@ def hashed(a: Words, b: Words, c: Words) -> Words:
     return finalize(*mix(a, b, c))
 
 
-def _mix_step(a: NDArray[np.uint64], b: NDArray[np.uint64], c: NDArray[np.uint64], by: tuple[int, int, int]) -> tuple[NDArray[np.uint64], ...]:
+def _mix_step(a: Longs, b: Longs, c: Longs, by: tuple[int, int, int]) -> tuple[Longs, Longs, Longs]:
     a = (a - (b + c)) ^ c >> np.uint64(by[0])
     b = (b - (c + a)) ^ a << np.uint64(by[1])
     c = (c - (a + b)) ^ b >> np.uint64(by[2])
     return a, b, c
 
 
-def mixed64(a: NDArray[np.uint64], b: NDArray[np.uint64], c: NDArray[np.uint64]) -> Words:
+def mixed64(a: Longs, b: Longs, c: Longs) -> Words:
     """hash_mix64 of three words each; the lower half of its third word is the hash."""
     for by in ((43, 9, 8), (38, 23, 5), (35, 49, 11), (12, 18, 22)):
         a, b, c = _mix_step(a, b, c, by)

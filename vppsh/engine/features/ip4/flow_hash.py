@@ -12,8 +12,8 @@ from vppsh.engine.wire import ip_protocol
 
 GTPU_PORT = np.uint32(int.from_bytes((2152).to_bytes(2, "big"), "little"))
 HEADER = np.dtype([
-    ("version", "u1"), ("tos", "u1"), ("length", "u2"), ("id", "u2"), ("offset", "u2"), ("ttl", "u1"), ("protocol", "u1"), ("checksum", "u2"),
-    ("src", "u4"), ("dst", "u4"), ("src_port", "u2"), ("dst_port", "u2"), ("udp", "u4"), ("gtpu", "u4"), ("teid", "u4"),
+    ("version", "u1"), ("tos", "u1"), ("length", "u2"), ("id", "u2"), ("offset", "u2"), ("ttl", "u1"), ("protocol", "u1"),
+    ("checksum", "u2"), ("src", "u4"), ("dst", "u4"), ("src_port", "u2"), ("dst_port", "u2"), ("udp", "u4"), ("gtpu", "u4"), ("teid", "u4"),
 ])  # fmt: skip
 
 

@@ -9,13 +9,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vppsh.engine.context import Context, Nexts
-from vppsh.engine.frame import Frame
-from vppsh.engine.icmp_error import set_icmp_error
 from vppsh.engine.features.ip4.errors import (
-    BAD_CHECKSUM, BAD_LENGTH, FRAGMENT_OFFSET_ONE, HDR_TOO_SHORT, IP4_ERRORS, NONE, OPTIONS, TIME_EXPIRED, TOO_SHORT,
-    TTL_EXCEEDED, VERSION,
+    BAD_CHECKSUM,
+    BAD_LENGTH,
+    FRAGMENT_OFFSET_ONE,
+    HDR_TOO_SHORT,
+    IP4_ERRORS,
+    NONE,
+    OPTIONS,
+    TIME_EXPIRED,
+    TOO_SHORT,
+    TTL_EXCEEDED,
+    VERSION,
 )  # fmt: skip
 from vppsh.engine.features.ip4.trace import format_input_trace, trace_input
+from vppsh.engine.frame import Frame
+from vppsh.engine.icmp_error import set_icmp_error
+from vppsh.engine.ip_arrival import Entry, admit, as_array
 from vppsh.engine.uniform import all_are
 from vppsh.engine.wire import ethertype, ip4
 from vppsh.registry import demux, node
@@ -23,6 +33,7 @@ from vppsh.registry import demux, node
 ERROR_DROP, ERROR_PUNT, TO_OPTIONS, LOOKUP, LOOKUP_MULTICAST, ICMP_ERROR = range(6)
 ETHERTYPE = demux("ethernet-input", ethertype.IP4, "ip4-input")
 NEXTS = ("error-drop", "error-punt", "ip4-options", "ip4-lookup", "ip4-mfib-forward-lookup", "ip4-icmp-error")
+ENTRY = Entry("ip4-unicast", LOOKUP, "ip4-multicast", LOOKUP_MULTICAST)
 
 WORD2 = np.dtype("u2")
 WORD4 = np.dtype("u4")
@@ -96,21 +107,7 @@ def _input(ctx: Context, frame: Frame, verify: bool) -> Nexts:
         and (not verify or _checksum_is_good(first, second, third))
     )
     # Act.
-    buffers.adj_index_rx[rows] = -1
-    received = frame.rx if frame.rx is not None else buffers.rx_sw_if_index[rows]
-    if isinstance(received, int):
-        engine.interfaces.ip4.add(received, frame.n)
-    else:
-        engine.interfaces.ip4.add_each(received)
-    nexts: int | NDArray[np.int32] = engine.arcs.start(engine.arcs["ip4-unicast"], ctx, frame, received, LOOKUP)
-    multicast = third & MULTICAST_MASK == MULTICAST
-    if np.count_nonzero(multicast):
-        unicast = nexts
-        nexts = np.empty(frame.n, np.int32)
-        nexts[:] = unicast
-        chosen = frame.pick(buffers, multicast)
-        received = received if isinstance(received, int) else received[multicast]
-        nexts[multicast] = engine.arcs.start(engine.arcs["ip4-multicast"], ctx, chosen, received, LOOKUP_MULTICAST)
+    nexts = admit(ctx, frame, ENTRY, engine.interfaces.ip4, third & MULTICAST_MASK == MULTICAST)
     if plain:
         return nexts
     # Report.
@@ -118,8 +115,7 @@ def _input(ctx: Context, frame: Frame, verify: bool) -> Nexts:
     bad = errors != NONE
     if not bad.any():
         return nexts
-    refused = np.empty(frame.n, np.int32)
-    refused[:] = nexts
+    refused = as_array(nexts, frame.n)
     refused[bad] = ERROR_DROP
     refused[errors == OPTIONS] = TO_OPTIONS
     indices = frame.indices(buffers)

@@ -12,7 +12,11 @@ from vppsh.engine.adjacency import Adjacencies
 from vppsh.engine.buffers import BufferFlag
 from vppsh.engine.context import Context, Nexts
 from vppsh.engine.features.ip4.errors import (
-    FRAGMENTATION_NEEDED, MTU_EXCEEDED, SAME_INTERFACE, TIME_EXPIRED, TTL_EXCEEDED,
+    FRAGMENTATION_NEEDED,
+    MTU_EXCEEDED,
+    SAME_INTERFACE,
+    TIME_EXPIRED,
+    TTL_EXCEEDED,
 )  # fmt: skip
 from vppsh.engine.features.ip4.input import WORD2, WORD4
 from vppsh.engine.features.ip4.trace import format_rewrite_trace, trace_forward

@@ -17,14 +17,13 @@ FORWARD_BYTES = 60
 
 
 def format_input_trace(view: Any, record: InputTrace) -> str:
+    """The header."""
     return format_ip4_header(record.data, 2)
 
 
 def format_lookup_trace(view: Any, record: ForwardTrace) -> str:
-    return (
-        f"fib {record.fib_index} dpo-idx {record.dpo_index} flow hash: 0x{record.flow_hash:08x}\n"
-        f"  {format_ip4_header(record.data, 2)}"
-    )
+    """The table, what was found there, the flow hash, then the header."""
+    return f"fib {record.fib_index} dpo-idx {record.dpo_index} flow hash: 0x{record.flow_hash:08x}\n  {format_ip4_header(record.data, 2)}"
 
 
 def format_forward_trace(view: Any, record: ForwardTrace) -> str:
@@ -33,6 +32,7 @@ def format_forward_trace(view: Any, record: ForwardTrace) -> str:
 
 
 def format_rewrite_trace(view: Any, record: ForwardTrace) -> str:
+    """The interface and the adjacency, then the packet's first bytes as they leave."""
     return (
         f"tx_sw_if_index {record.fib_index} dpo-idx {record.dpo_index} : {record.adjacency} flow hash: 0x{record.flow_hash:08x}\n"
         f"  {format_hex_bytes(record.data, 2)}"

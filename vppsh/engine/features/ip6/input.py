@@ -13,12 +13,14 @@ from vppsh.engine.features.ip6.errors import HOP_LIMIT_EXCEEDED, IP6_ERRORS, NON
 from vppsh.engine.features.ip6.trace import format_input_trace, trace_input
 from vppsh.engine.frame import Frame
 from vppsh.engine.icmp_error import set_icmp_error
+from vppsh.engine.ip_arrival import Entry, admit, as_array
 from vppsh.engine.wire import ethertype, ip6
 from vppsh.registry import demux, node
 
 ERROR_DROP, LOOKUP, ICMP_ERROR, LOOKUP_MULTICAST = range(4)
 ETHERTYPE = demux("ethernet-input", ethertype.IP6, "ip6-input")
 NEXTS = ("error-drop", "ip6-lookup", "ip6-icmp-error", "ip6-mfib-forward-lookup")
+ENTRY = Entry("ip6-unicast", LOOKUP, "ip6-multicast", LOOKUP_MULTICAST)
 
 BYTE = np.dtype("u1")
 HOP_LIMIT_AT, DESTINATION_AT = 7, 24
@@ -48,27 +50,13 @@ def ip6_input(ctx: Context, frame: Frame) -> Nexts:
     multicast = buffers.load(frame, BYTE, DESTINATION_AT) == MULTICAST
     short = buffers.current_length[rows] < ip6.HEADER.itemsize
     # Decide and act.
-    buffers.adj_index_rx[rows] = -1
-    received = frame.rx if frame.rx is not None else buffers.rx_sw_if_index[rows]
-    if isinstance(received, int):
-        engine.interfaces.ip6.add(received, frame.n)
-    else:
-        engine.interfaces.ip6.add_each(received)
-    nexts: int | NDArray[np.int32] = engine.arcs.start(engine.arcs["ip6-unicast"], ctx, frame, received, LOOKUP)
-    if np.count_nonzero(multicast):
-        each = np.empty(frame.n, np.int32)
-        each[:] = nexts
-        chosen = frame.pick(buffers, multicast)
-        theirs = received if isinstance(received, int) else received[multicast]
-        each[multicast] = engine.arcs.start(engine.arcs["ip6-multicast"], ctx, chosen, theirs, LOOKUP_MULTICAST)
-        nexts = each
+    nexts = admit(ctx, frame, ENTRY, engine.interfaces.ip6, multicast)
     if not (np.count_nonzero(version) or np.count_nonzero(expired) or np.count_nonzero(short)):
         return nexts
     # Report.
     errors = _faults(version, expired, short)
     bad = errors != NONE
-    refused = np.empty(frame.n, np.int32)
-    refused[:] = nexts
+    refused = as_array(nexts, frame.n)
     refused[bad] = ERROR_DROP
     indices = frame.indices(buffers)
     buffers.error[indices[bad]] = ctx.error_base + errors[bad]

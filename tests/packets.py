@@ -23,7 +23,9 @@ def ip4_packet(
     """An IPv4 packet; what is not given is right."""
     words = 5 + len(options) // 4 if header_words is None else header_words
     total = 20 + len(options) + len(payload) if length is None else length
-    header = struct.pack(">BBHHHBBHII", version << 4 | words, tos, total, identifier, flags_and_offset, ttl, protocol, 0, src, dst) + options
+    header = (
+        struct.pack(">BBHHHBBHII", version << 4 | words, tos, total, identifier, flags_and_offset, ttl, protocol, 0, src, dst) + options
+    )
     total_sum = ones_complement(header) if checksum is None else checksum
     return header[:10] + struct.pack(">H", total_sum) + header[12:] + payload
 

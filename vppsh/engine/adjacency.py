@@ -135,8 +135,18 @@ class Adjacencies(Rows):
     bytes: NDArray[np.int64]
 
     def __init__(self, engine: Engine) -> None:
-        super().__init__({"sw_if_index": ("i4", -1), "mtu": ("i4", 0), "rewrite_length": ("i4", 0), "next_slot": ("i4", 0),
-                          "kind": ("u1", 0), "flags": ("u1", 0), "packets": ("i8", 0), "bytes": ("i8", 0)})
+        super().__init__(
+            {
+                "sw_if_index": ("i4", -1),
+                "mtu": ("i4", 0),
+                "rewrite_length": ("i4", 0),
+                "next_slot": ("i4", 0),
+                "kind": ("u1", 0),
+                "flags": ("u1", 0),
+                "packets": ("i8", 0),
+                "bytes": ("i8", 0),
+            }
+        )
         self.rewrite: NDArray[np.uint8] = np.zeros((self.capacity, REWRITE_BYTES), np.uint8)
         self._headers: dict[int, NDArray[np.void]] = {}
         self.counting = False
@@ -358,7 +368,7 @@ class Adjacencies(Rows):
 
     def _write(self, adjacency: Adjacency, header: Octets) -> None:
         row = adjacency.index
-        self.rewrite[row, :len(header)] = np.frombuffer(header, np.uint8)
+        self.rewrite[row, : len(header)] = np.frombuffer(header, np.uint8)
         self.rewrite_length[row] = len(header)
         node = self._dpos.node(adjacency.dpo.type, adjacency.link)
         graph = self._engine.graph
@@ -368,7 +378,7 @@ class Adjacencies(Rows):
     def _grow(self) -> None:
         super()._grow()
         bigger = np.zeros((self.capacity, REWRITE_BYTES), np.uint8)
-        bigger[:len(self.rewrite)] = self.rewrite
+        bigger[: len(self.rewrite)] = self.rewrite
         self.rewrite = bigger
 
     def _interface_changed(self, change: Change, interface: Interface) -> None:

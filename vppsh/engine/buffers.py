@@ -116,6 +116,8 @@ class BufferPool:
         self._bytes = raw[start : start + count * STRIDE]
         self.data = self._bytes.reshape(count, STRIDE)
         self.indices: Indices = np.arange(count, dtype=np.int32)
+        # Every slice of buffers is seen as indices through it: who changed that would change other frames.
+        self.indices.flags.writeable = False
         self.fresh: dict[str, int] = {}
         self._kinds: list[tuple[str, np.dtype]] = []
         self._columns: NDArray[np.uint32] = np.zeros((0, count), np.uint32)

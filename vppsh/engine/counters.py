@@ -59,9 +59,7 @@ class CombinedCounter:
         self.bytes[where] = 0
 
 
-def count_each(
-    packets: NDArray[np.int64], n_bytes: NDArray[np.int64], indices: NDArray[np.integer], lengths: NDArray[np.integer]
-) -> None:
+def count_each(packets: NDArray[np.int64], n_bytes: NDArray[np.int64], indices: NDArray[np.integer], lengths: NDArray[np.integer]) -> None:
     """Count one packet of its length at every index; the casts keep numpy on its fast path."""
     indices = indices.astype(np.intp, copy=False)
     np.add.at(packets, indices, 1)
@@ -72,4 +70,3 @@ def _grown(old: NDArray[np.int64], index: int) -> NDArray[np.int64]:
     grown = np.zeros(max(2 * len(old), index + 1), np.int64)
     grown[: len(old)] = old
     return grown
-

@@ -45,9 +45,7 @@ def trace_input(ctx: Context, frame: Frame, size: int) -> None:
         ctx.trace(index, InputTrace(ctx.buffers.peek(index, size)))
 
 
-def trace_forward(
-    ctx: Context, frame: Frame, tables: FibTables, size: int, *, adjacency: bool = False, received: bool = False
-) -> None:
+def trace_forward(ctx: Context, frame: Frame, tables: FibTables, size: int, *, adjacency: bool = False, received: bool = False) -> None:
     """Capture what was decided for traced packets; `received`: the object of the source lookup instead."""
     if not frame.traced:
         return

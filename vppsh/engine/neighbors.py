@@ -263,8 +263,12 @@ class Neighbors:
             neighbor.has_route = True
             return
         table = self._fib.tables(protocol)[fib_index]
-        table.path_add(Prefix(protocol, address, protocol.bits), Source.ADJACENCY, EntryFlag.ATTACHED,
-                       [RoutePath(protocol, address, neighbor.interface)])
+        table.path_add(
+            Prefix(protocol, address, protocol.bits),
+            Source.ADJACENCY,
+            EntryFlag.ATTACHED,
+            [RoutePath(protocol, address, neighbor.interface)],
+        )
         neighbor.has_route = True
         count = self._routes[protocol, fib_index] = self._routes.get((protocol, fib_index), 0) + 1
         if count == 1:
@@ -279,8 +283,7 @@ class Neighbors:
             self._link_local.remove(neighbor.interface, address)
             return
         table = self._fib.tables(protocol)[fib_index]
-        table.path_remove(Prefix(protocol, address, protocol.bits), Source.ADJACENCY,
-                          [RoutePath(protocol, address, neighbor.interface)])
+        table.path_remove(Prefix(protocol, address, protocol.bits), Source.ADJACENCY, [RoutePath(protocol, address, neighbor.interface)])
         self._routes[protocol, fib_index] -= 1
         if not self._routes[protocol, fib_index]:
             table.unlock(Source.ADJACENCY)
@@ -299,8 +302,12 @@ class Neighbors:
         """Forget what was learned inside a prefix that is gone."""
         prefix = Prefix(protocol, address, length)
         for neighbor in list(self):
-            if neighbor.interface == interface and neighbor.protocol is protocol and neighbor.is_dynamic \
-                    and prefix.covers(Prefix(protocol, neighbor.address, protocol.bits)):
+            if (
+                neighbor.interface == interface
+                and neighbor.protocol is protocol
+                and neighbor.is_dynamic
+                and prefix.covers(Prefix(protocol, neighbor.address, protocol.bits))
+            ):
                 self._destroy(neighbor)
 
     def _bound(self, protocol: Protocol, interface: int, old: int, new: int) -> None:

@@ -1,4 +1,4 @@
-"""An engine with two interfaces and neighbours behind them, for tests of the nodes that packets meet between them."""
+"""An engine with three interfaces and neighbours behind them, for tests of the nodes that packets meet between them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from vppsh.engine.neighbors import NeighborFlag, Neighbors
 from vppsh.registry import Catalog, discover
 
 CATALOG: Catalog = discover(("vppsh.engine.features",))
-LINKS = range(2)
+LINKS = range(3)
 
 
 def mac(link: int) -> bytes:
@@ -38,7 +38,7 @@ def number(address: str) -> int:
 
 
 class Router:
-    """Interfaces if0 (10.0.0.1/24, 2001:db8::1/64) and if1 (10.0.1.1/24, 2001:db8:1::1/64), a neighbour .2 on each.
+    """Interfaces if0 (10.0.0.1/24, 2001:db8::1/64), if1 (10.0.1.1/24, 2001:db8:1::1/64) and if2, a neighbour .2 on each.
 
     left  what has left, as (name of the interface, bytes of the frame)
     """

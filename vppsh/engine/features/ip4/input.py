@@ -87,34 +87,33 @@ def _faults(ctx: Context, frame: Frame, lengths: NDArray[np.int32], verify: bool
     return errors
 
 
-def _input(ctx: Context, frame: Frame, verify: bool) -> Nexts:
-    buffers, engine = ctx.buffers, ctx.engine
-    rows = frame.rows
-    if frame.traced:
-        trace_input(ctx, frame)
-    # Load.
+def check(ctx: Context, frame: Frame, third: NDArray[np.uint32], verify: bool) -> NDArray[np.int32] | None:
+    """The error of each packet, or None when all headers are good.
+
+    third   their last four bytes, the destination
+    verify  check the checksums, too
+    """
+    buffers = ctx.buffers
     first = buffers.load(frame, WORD8)
     second = buffers.load(frame, WORD8, 8)
-    third = buffers.load(frame, WORD4, 16)
     total_length = buffers.load(frame, WORD2, 2).byteswap().astype(np.int32)
-    lengths = buffers.current_length[rows]
-    # Decide.
     plain = (
         all_are(first & VERSION_AND_OFFSET, PLAIN)
         and np.count_nonzero(second & LOW_BYTE) == frame.n
-        and not np.count_nonzero(total_length > lengths)
+        and not np.count_nonzero(total_length > buffers.current_length[frame.rows])
         and int(total_length.min()) >= ip4.HEADER.itemsize
         and (not verify or _checksum_is_good(first, second, third))
     )
-    # Act.
-    nexts = admit(ctx, frame, ENTRY, engine.interfaces.ip4, third & MULTICAST_MASK == MULTICAST)
     if plain:
-        return nexts
-    # Report.
-    errors = _faults(ctx, frame, buffers.packet_length(rows), verify)
+        return None
+    errors = _faults(ctx, frame, buffers.packet_length(frame.rows), verify)
+    return errors if (errors != NONE).any() else None
+
+
+def refuse(ctx: Context, frame: Frame, errors: NDArray[np.int32], nexts: int | NDArray[np.int32]) -> NDArray[np.int32]:
+    """Where packets go instead when there is something wrong with them."""
+    buffers = ctx.buffers
     bad = errors != NONE
-    if not bad.any():
-        return nexts
     refused = as_array(nexts, frame.n)
     refused[bad] = ERROR_DROP
     refused[errors == OPTIONS] = TO_OPTIONS
@@ -126,6 +125,15 @@ def _input(ctx: Context, frame: Frame, verify: bool) -> Nexts:
         set_icmp_error(buffers, indices[expired], TTL_EXCEEDED)
         buffers.tx_sw_if_index[indices[expired]] = -1
     return refused
+
+
+def _input(ctx: Context, frame: Frame, verify: bool) -> Nexts:
+    if frame.traced:
+        trace_input(ctx, frame)
+    third = ctx.buffers.load(frame, WORD4, 16)
+    errors = check(ctx, frame, third, verify)
+    nexts = admit(ctx, frame, ENTRY, ctx.engine.interfaces.ip4, third & MULTICAST_MASK == MULTICAST)
+    return nexts if errors is None else refuse(ctx, frame, errors, nexts)
 
 
 @node("ip4-input", nexts=NEXTS, errors=IP4_ERRORS, trace=format_input_trace, index=684)

@@ -28,33 +28,24 @@ VERSION_MASK, VERSION_BITS = np.uint8(0xF0), np.uint8(ip6.VERSION << 4)
 MULTICAST = np.uint8(0xFF)
 
 
-def _faults(version: NDArray[np.bool_], expired: NDArray[np.bool_], short: NDArray[np.bool_]) -> NDArray[np.int32]:
-    """The error of each packet; of several faults the one that VPP checks last."""
-    errors = np.full(len(version), NONE, np.int32)
+def check(ctx: Context, frame: Frame) -> NDArray[np.int32] | None:
+    """The error of each packet, of several the one that VPP checks last; None when all headers are good."""
+    buffers = ctx.buffers
+    version = buffers.load(frame, BYTE) & VERSION_MASK != VERSION_BITS
+    expired = buffers.load(frame, BYTE, HOP_LIMIT_AT) == 0
+    short = buffers.current_length[frame.rows] < ip6.HEADER.itemsize
+    if not (np.count_nonzero(version) or np.count_nonzero(expired) or np.count_nonzero(short)):
+        return None
+    errors = np.full(frame.n, NONE, np.int32)
     errors[version] = VERSION
     errors[expired] = TIME_EXPIRED
     errors[short] = TOO_SHORT
     return errors
 
 
-@node("ip6-input", nexts=NEXTS, errors=IP6_ERRORS, trace=format_input_trace, index=640)
-def ip6_input(ctx: Context, frame: Frame) -> Nexts:
-    """Check version, hop limit and length."""
-    buffers, engine = ctx.buffers, ctx.engine
-    rows = frame.rows
-    if frame.traced:
-        trace_input(ctx, frame)
-    # Load.
-    version = buffers.load(frame, BYTE) & VERSION_MASK != VERSION_BITS
-    expired = buffers.load(frame, BYTE, HOP_LIMIT_AT) == 0
-    multicast = buffers.load(frame, BYTE, DESTINATION_AT) == MULTICAST
-    short = buffers.current_length[rows] < ip6.HEADER.itemsize
-    # Decide and act.
-    nexts = admit(ctx, frame, ENTRY, engine.interfaces.ip6, multicast)
-    if not (np.count_nonzero(version) or np.count_nonzero(expired) or np.count_nonzero(short)):
-        return nexts
-    # Report.
-    errors = _faults(version, expired, short)
+def refuse(ctx: Context, frame: Frame, errors: NDArray[np.int32], nexts: int | NDArray[np.int32]) -> NDArray[np.int32]:
+    """Where packets go instead when there is something wrong with them."""
+    buffers = ctx.buffers
     bad = errors != NONE
     refused = as_array(nexts, frame.n)
     refused[bad] = ERROR_DROP
@@ -64,3 +55,14 @@ def ip6_input(ctx: Context, frame: Frame) -> Nexts:
     refused[expired] = ICMP_ERROR
     set_icmp_error(buffers, indices[expired], HOP_LIMIT_EXCEEDED)
     return refused
+
+
+@node("ip6-input", nexts=NEXTS, errors=IP6_ERRORS, trace=format_input_trace, index=640)
+def ip6_input(ctx: Context, frame: Frame) -> Nexts:
+    """Check version, hop limit and length."""
+    if frame.traced:
+        trace_input(ctx, frame)
+    errors = check(ctx, frame)
+    multicast = ctx.buffers.load(frame, BYTE, DESTINATION_AT) == MULTICAST
+    nexts = admit(ctx, frame, ENTRY, ctx.engine.interfaces.ip6, multicast)
+    return nexts if errors is None else refuse(ctx, frame, errors, nexts)

@@ -142,12 +142,13 @@ ITEMS = (
 class RoutePathArgument(Argument):
     """A path; several may follow one another, each after its own `via`. The value is a tuple of `RoutePath`s.
 
-    Among the values read before it are the prefixes, whose protocol is that of a path without an address.
+    The protocol of a path without an address is a given one, or that of the prefixes among the values read before it.
     """
 
-    def __init__(self, name: str, prefixes: str = "prefixes") -> None:
+    def __init__(self, name: str, prefixes: str = "prefixes", payload: Protocol | None = None) -> None:
         self.name = name
         self.prefixes = prefixes
+        self.payload = payload
         chars = set().union(*(item.argument.first or () for item in ITEMS))
         self._anything = tuple(item for item in ITEMS if item.argument.first is None)
         self._by_char = {char: tuple(i for i in ITEMS if i.argument.first is None or char in i.argument.first) for char in chars}
@@ -155,8 +156,10 @@ class RoutePathArgument(Argument):
     def parse(self, reader: Reader, context: Context, values: Values) -> bool:
         """Read what is said of the path, up to the next `via` or the end."""
         start = reader.pos
-        typed = values.get(self.prefixes) or ()
-        payload = Protocol.IP6 if typed and typed[-1].version == 6 else Protocol.IP4
+        payload = self.payload
+        if payload is None:
+            typed = values.get(self.prefixes) or ()
+            payload = Protocol.IP6 if typed and typed[-1].version == 6 else Protocol.IP4
         fib: Fib = context.engine.get(Fib)  # type: ignore[attr-defined]  # the context of a command has its engine
         route = RoutePath(Protocol.IP4, table=0)
         explicit: Protocol | None = None

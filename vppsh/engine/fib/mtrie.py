@@ -45,10 +45,19 @@ class Mtrie:
         self.root_lengths[fib_index * ROOT:needed] = 0
 
     def lookup(self, fib_index: int | NDArray[np.integer], dst: NDArray[np.uint32]) -> NDArray[np.int32]:
-        """Load-balances for destinations in host order, in one table or in a table each."""
+        """Load-balances for destinations in host order, in one table or in a table each; 0 in a table that does not exist."""
+        n_tables = len(self.root) // ROOT
         if isinstance(fib_index, int):
+            if not 0 <= fib_index < n_tables:
+                return np.zeros(len(dst), np.int32)
             leaves = self.root[fib_index << 16:fib_index + 1 << 16].take(dst >> 16)
         else:
+            known = (fib_index >= 0) & (fib_index < n_tables)
+            if np.count_nonzero(known) < len(known):
+                found = np.zeros(len(dst), np.int32)
+                if known.any():
+                    found[known] = self.lookup(fib_index[known], dst[known])
+                return found
             leaves = self.root.take((fib_index.astype(np.int64) << 16) + (dst >> 16))
         below = leaves < 0
         n_below = np.count_nonzero(below)

@@ -174,17 +174,21 @@ class Ip6Tables(FibTables):
         self._intervals: dict[int, Intervals] = {}
 
     def lookup6(self, fib_index: int | NDArray[np.integer], dst: NDArray[np.uint64]) -> NDArray[np.int32]:
-        """Load-balances for destinations, (n, 2) as upper and lower half in host order."""
+        """Load-balances for destinations, (n, 2) as upper and lower half in host order; 0 in a table that does not exist."""
         if isinstance(fib_index, int):
-            return self._intervals[fib_index].lookup(dst)
+            return self._lookup_in(fib_index, dst)
         first = int(fib_index[0]) if len(fib_index) else 0
         if (fib_index == first).all():
-            return self._intervals[first].lookup(dst)
+            return self._lookup_in(first, dst)
         found = np.zeros(len(dst), np.int32)
         for index in np.unique(fib_index).tolist():
             mine = fib_index == index
-            found[mine] = self._intervals[index].lookup(dst[mine])
+            found[mine] = self._lookup_in(index, dst[mine])
         return found
+
+    def _lookup_in(self, fib_index: int, dst: NDArray[np.uint64]) -> NDArray[np.int32]:
+        intervals = self._intervals.get(fib_index)
+        return np.zeros(len(dst), np.int32) if intervals is None else intervals.lookup(dst)
 
     def forwarding_update(self, table: FibTable, prefix: Prefix, load_balance: int) -> None:
         self._intervals[table.index].add(prefix.network, prefix.length, load_balance)

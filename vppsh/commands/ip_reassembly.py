@@ -21,19 +21,20 @@ FEATURES = {
 WHICH = {"on": tuple(FEATURES), "off": (), "ip4": (Protocol.IP4,), "ip6": (Protocol.IP6,)}
 
 
-def _format_key(protocol: Protocol, key: Any) -> str:
-    """A packet's key: that of IPv6 lies differently in memory from what VPP prints, in another byte order."""
+def format_key(protocol: Protocol, key: Any, name: str = "fib_index") -> str:
+    """A packet's key: that of IPv6 lies differently in memory from what VPP takes for table, identification and protocol."""
     fib_index, source, destination, number, *of = key
     addresses = f"src: {format_address(protocol, source)}, dst: {format_address(protocol, destination)}"
     if protocol is Protocol.IP4:
-        return f"fib_index: {fib_index}, {addresses}, frag_id: {number}, proto: {of[0]}"
+        return f"{name}: {fib_index}, {addresses}, frag_id: {number}, proto: {of[0]}"
     table, swapped = (fib_index & 0xFFFF).to_bytes(2, "little"), int.from_bytes(number.to_bytes(4, "little"), "big")
-    return f"xx_id: {swapped}, {addresses}, frag_id: {int.from_bytes(table, 'big')}, proto: 0"
+    return f"{name}: {swapped}, {addresses}, frag_id: {int.from_bytes(table, 'big')}, proto: 0"
 
 
 def _format_assembly(protocol: Protocol, assembly: Assembly) -> str:
     """A packet and its first fragment: VPP follows the buffers of that one, not the fragments."""
-    lines = [f"ID: {assembly.id}, key: {_format_key(protocol, assembly.key)}"]
+    name = "xx_id" if protocol is Protocol.IP6 else "fib_index"
+    lines = [f"ID: {assembly.id}, key: {format_key(protocol, assembly.key, name)}"]
     lines.append(
         f"  first_bi: {assembly.first_index}, data_len: {assembly.data_length}, "
         f"last_packet_octet: {assembly.last_octet}, trace_op_counter: {assembly.operations}"
@@ -46,7 +47,7 @@ def _format_assembly(protocol: Protocol, assembly: Assembly) -> str:
     return "\n".join(lines)
 
 
-def _show(table: Reassemblies, protocol: Protocol, details: bool, current: str) -> list[str]:
+def _show(table: Reassemblies[Assembly], protocol: Protocol, details: bool, current: str) -> list[str]:
     version, limits = f"IP{6 if protocol is Protocol.IP6 else 4}", table.limits
     lines = [LINE, f"{version} reassembly status", LINE]
     if details:

@@ -7,8 +7,10 @@ and one that lies within another is not used at all, whichever came first.
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 from dataclasses import dataclass, field
+
+from .table import Waiting
 
 NONE = 0xFFFFFFFF
 
@@ -59,25 +61,22 @@ Note = Callable[[Action, Piece], None]
 
 
 @dataclass(slots=True, eq=False)
-class Assembly:
+class Assembly(Waiting):
     """One packet.
 
-    id          how many were begun before it
-    slot        its place among those at work
     pieces      the fragments so far, in order
     last_octet  of the payload, known once the last fragment is there
     fragments   how many were used
-    operations  how many steps of it were traced
     """
 
-    key: Hashable
-    id: int
-    slot: int
-    last_heard: float
     pieces: list[Piece] = field(default_factory=list)
     last_octet: int = NONE
     fragments: int = 0
-    operations: int = 0
+
+    @property
+    def buffers(self) -> list[int]:
+        """Where the fragments lie."""
+        return [piece.index for piece in self.pieces]
 
     @property
     def data_length(self) -> int:

@@ -25,11 +25,15 @@ def join(buffers: BufferPool, header: bytes, pieces: list[Piece]) -> int:
     return pieces[0].index
 
 
-def leave(buffers: BufferPool, frame: Frame, leaving: Indices, nexts: NDArray[np.int32]) -> NDArray[np.int32]:
-    """Let a frame consist of the buffers that leave, in whose nexts those of fragments that are kept have no place."""
-    stays = leaving != KEPT
-    frame.rows = rows = leaving[stays]
-    frame.n = len(rows)
+def become(buffers: BufferPool, frame: Frame, rows: Indices) -> None:
+    """Let a frame consist of other buffers."""
+    frame.rows, frame.n = rows, len(rows)
     frame.offset = frame.rx = None
     frame.traced = frame.traced or bool((buffers.trace[rows] >= 0).any())
+
+
+def leave(buffers: BufferPool, frame: Frame, leaving: Indices, nexts: NDArray[np.int32]) -> NDArray[np.int32]:
+    """Let a frame consist of the buffers that leave; their nexts, without those of fragments that are kept."""
+    stays = leaving != KEPT
+    become(buffers, frame, leaving[stays])
     return nexts[stays]

@@ -45,13 +45,14 @@ SHORTEST = 8
 LONGEST = 0xFFFF - ip4.HEADER.itemsize
 
 
-class Ip4Reassemblies(Reassemblies):
+class Ip4Reassemblies(Reassemblies[Assembly]):
     """The IPv4 packets that are being put together: by table, addresses, identification and protocol."""
 
+    kind = Assembly
     walk_node = "ip4-full-reassembly-expire-walk"
 
 
-def _finish(ctx: Context, table: Reassemblies, assembly: Assembly) -> int:
+def _finish(ctx: Context, table: Reassemblies[Assembly], assembly: Assembly) -> int:
     """Make one packet of all fragments; its buffer."""
     first = assembly.pieces[0]
     header = bytearray(ctx.buffers.packet(first.index, first.header))
@@ -82,10 +83,10 @@ def _take(ctx: Context, key: tuple[int, ...], piece: Piece, is_last: bool) -> tu
     assembly.last_heard = ctx.now
     if is_last:
         assembly.last_octet = piece.last
-    used = assembly.insert(piece, partial(note, ctx, assembly), table.discard)
+    used = assembly.insert(piece, partial(note, ctx, assembly), lambda other: table.free([other.index]))
     if assembly.is_complete:
         if not used:
-            table.discard(piece)
+            table.free([piece.index])
         return _finish(ctx, table, assembly), NONE
     if not used:
         return piece.index, REASS_DUPLICATE_FRAGMENT

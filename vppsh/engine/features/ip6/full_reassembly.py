@@ -52,13 +52,14 @@ LONGEST = 0xFFFF
 UNIT = 8
 
 
-class Ip6Reassemblies(Reassemblies):
+class Ip6Reassemblies(Reassemblies[Assembly]):
     """The IPv6 packets that are being put together: by table, addresses and identification."""
 
+    kind = Assembly
     walk_node = "ip6-full-reassembly-expire-walk"
 
 
-def _time_out(ctx: Context, table: Reassemblies, assembly: Assembly) -> int | None:
+def _time_out(ctx: Context, table: Reassemblies[Assembly], assembly: Assembly) -> int | None:
     """Drop what is late; the first fragment, if it has come, about which its sender is told."""
     first = assembly.pieces[0] if assembly.pieces and not assembly.pieces[0].first else None
     if first is None:
@@ -90,7 +91,7 @@ def _insert(ctx: Context, assembly: Assembly, piece: Piece) -> int:
     return NONE
 
 
-def _finish(ctx: Context, table: Reassemblies, assembly: Assembly) -> int:
+def _finish(ctx: Context, table: Reassemblies[Assembly], assembly: Assembly) -> int:
     """Make one packet of all fragments, without a fragment header; its buffer."""
     first = assembly.pieces[0]
     before = bytearray(ctx.buffers.packet(first.index, first.header))
@@ -133,7 +134,7 @@ def _take(ctx: Context, key: object, piece: Piece, is_last: bool) -> tuple[int, 
         return piece.index, error
     if assembly.is_complete:
         if error != NONE:
-            table.discard(piece)
+            table.free([piece.index])
         return _finish(ctx, table, assembly), NONE
     if error != NONE:
         return piece.index, error

@@ -1,0 +1,108 @@
+"""The dataplane runs beside the input: in slices of a few milliseconds, while the prompt waits for a key.
+
+One thread does both, so that a line that is executed never meets a half-done round, and no lock is needed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import select
+from collections.abc import Callable
+from time import perf_counter
+from typing import TYPE_CHECKING
+
+from vppsh.engine.features.pg.streams import Stream, Streams
+from vppsh.registry import NodeKind
+
+if TYPE_CHECKING:
+    from vppsh.engine.engine import Engine
+
+LOG = logging.getLogger(__name__)
+
+SLICE = 0.004
+# How long an input node that may get work at any time is left alone when it had none.
+POLL = 0.005
+# How long to wait when nothing is known to come; keys end the wait at once.
+IDLE = 1.0
+# After a line, what ends this soon is let end, so that pasted lines see the packets that they sent.
+SETTLE = 0.05
+REFRESH = 0.5
+
+
+class Dataplane:
+    """An engine, run piecemeal.
+
+    packets  how many packets its input nodes have brought in
+    broken   the last round met a fault of vppsh's own: it stands still until the next line
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._inputs = [node for node in engine.graph if node.kind in (NodeKind.INPUT, NodeKind.PRE_INPUT)]
+        self.broken: Exception | None = None
+
+    @property
+    def packets(self) -> int:
+        """Packets that input nodes have counted; `clear runtime` starts anew."""
+        return sum(node.vectors for node in self._inputs)
+
+    def running(self) -> list[Stream]:
+        """The streams that are enabled."""
+        return [stream for stream in self._engine.get(Streams) if stream.enabled]
+
+    def stop_streams(self) -> list[Stream]:
+        """Disable all streams; gives those that ran."""
+        stopped = self.running()
+        for stream in stopped:
+            self._engine.get(Streams).enable(stream, False)
+        return stopped
+
+    def settle(self) -> None:
+        """Let end what a line began, if that is soon."""
+        self.broken = None
+        self._guarded(lambda: self._engine.run_until_idle(at_most=SETTLE))
+
+    def run_slice(self) -> float:
+        """Let it run for some milliseconds; the seconds until there may be more to do."""
+        pause = self._guarded(self._rounds)
+        return IDLE if pause is None else pause
+
+    def _rounds(self) -> float:
+        end = perf_counter() + SLICE
+        while self._engine.step():
+            if perf_counter() >= end:
+                return 0.0
+        wake = self._engine.dispatcher.next_wake
+        pause = POLL if any(node.polling for node in self._inputs) else IDLE
+        return pause if wake is None else min(pause, max(wake - self._engine.clock.now(), 0.0))
+
+    def _guarded(self, run: Callable[[], float | None]) -> float | None:
+        if self.broken is not None:
+            return None
+        try:
+            return run()
+        except Exception as fault:  # a fault in a node must not take the shell with it
+            LOG.exception("a fault of vppsh in its dataplane, which now waits for the next line; please report it")
+            self.broken = fault
+            return None
+
+    async def beside(self, refresh: Callable[[], None]) -> None:
+        """Run for as long as the task lives, and refresh the screen now and then while packets come in."""
+        seen, last = self.packets, perf_counter()
+        moving = False
+        while True:
+            pause = self.run_slice()
+            now = perf_counter()
+            if now - last >= REFRESH:
+                was_moving, moving = moving, self.packets != seen
+                seen, last = self.packets, now
+                if moving or was_moving:
+                    refresh()
+            await asyncio.sleep(min(pause, REFRESH) if moving else pause)
+
+    def wait_for(self, descriptor: int) -> None:
+        """Run until there is something to read."""
+        pause = 0.0
+        while not select.select([descriptor], [], [], pause)[0]:
+            pause = self.run_slice()

@@ -7,21 +7,22 @@ that use it when it changes. `Neighbors` completes the incomplete ones (vppsh/en
 
 from __future__ import annotations
 
-import enum
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from vppsh.engine.fib.dpo import Dpo, Dpos, DpoType
+from vppsh.engine.adjacency_text import AdjacencyText
+from vppsh.engine.adjacency_types import ALL_ONES, DPO_TYPES, MIDCHAINS, Adjacency, Kind, Reason, RewriteFlag
+from vppsh.engine.fib.dpo import Dpos
 from vppsh.engine.fib.rows import Rows
-from vppsh.engine.fib.types import Prefix, Protocol, format_address
+from vppsh.engine.fib.types import Prefix, Protocol
 from vppsh.engine.interfaces import Change, Interface, Interfaces
 
 if TYPE_CHECKING:
     from vppsh.engine.engine import Engine
-    from vppsh.engine.fib.path import Path
+    from vppsh.engine.graph import Node
 
 Octets = bytes
 """The type, where the column `bytes` hides its name."""
@@ -30,84 +31,9 @@ REWRITE_BYTES = 64
 BROADCAST = bytes(b"\xff" * 6)
 ETHERTYPES = {Protocol.IP4: 0x0800, Protocol.IP6: 0x86DD, Protocol.MPLS: 0x8847}
 ARP_ETHERTYPE = 0x0806
-ALL_ONES = (1 << 128) - 1
-"""Next hop of the adjacency of directed broadcasts."""
 MTU_COLUMN = {Protocol.IP4: 1, Protocol.IP6: 2, Protocol.MPLS: 3}
+OUTPUT_ARCS = {Protocol.IP4: "ip4-output", Protocol.IP6: "ip6-output", Protocol.MPLS: "mpls-output", Protocol.ETHERNET: "ethernet-output"}
 DEFAULT_MTU = 9000
-
-
-class Kind(enum.IntEnum):
-    """What an adjacency does with a packet (VPP's lookup_next_index)."""
-
-    INCOMPLETE = 0
-    REWRITE = 1
-    BROADCAST = 2
-    GLEAN = 3
-    MCAST = 4
-    MIDCHAIN = 5
-    MCAST_MIDCHAIN = 6
-
-
-DPO_TYPES = {
-    Kind.INCOMPLETE: DpoType.ADJACENCY_INCOMPLETE,
-    Kind.REWRITE: DpoType.ADJACENCY,
-    Kind.BROADCAST: DpoType.ADJACENCY,
-    Kind.GLEAN: DpoType.ADJACENCY_GLEAN,
-    Kind.MCAST: DpoType.ADJACENCY_MCAST,
-    Kind.MIDCHAIN: DpoType.ADJACENCY_MIDCHAIN,
-    Kind.MCAST_MIDCHAIN: DpoType.ADJACENCY_MCAST_MIDCHAIN,
-}
-
-
-class RewriteFlag(enum.IntFlag):
-    """Bits of the column `flags`."""
-
-    FEATURES = 1 << 0
-    FIXUP_IP4_IN_IP4 = 1 << 1
-    FIXUP_FLOW_HASH = 1 << 2
-
-
-FLAG_NAMES = ("features", "fixup-ip4o4", "fixup-flow-hash")
-
-
-class Reason(enum.Enum):
-    """Why an adjacency tells its paths to look again."""
-
-    UP = "interface-up"
-    DOWN = "interface-down"
-    DELETED = "interface-delete"
-    BOUND = "interface-bind"
-    CHANGED = "adj-update"
-    GOING_DOWN = "adj-down"
-    EVALUATE = "evaluate"
-
-
-class Adjacency:
-    """One adjacency: who it leads to, and who uses it.
-
-    protocol  of the next hop, `link` of what is carried (they differ under MPLS)
-    glean     the connected prefix and source address of a glean
-    """
-
-    __slots__ = ("children", "glean", "index", "interface", "kind", "link", "locks", "next_dpo", "next_hop", "protocol", "walking")
-
-    def __init__(self, index: int, protocol: Protocol, link: Protocol, next_hop: int, interface: int, kind: Kind) -> None:
-        self.index = index
-        self.protocol = protocol
-        self.link = link
-        self.next_hop = next_hop
-        self.interface = interface
-        self.kind = kind
-        self.glean: Prefix | None = None
-        self.next_dpo: Dpo | None = None
-        self.locks = 0
-        self.children: dict[Path, None] = {}
-        self.walking = False
-
-    @property
-    def dpo(self) -> Dpo:
-        """The adjacency as a data-path object."""
-        return Dpo(int(DPO_TYPES[self.kind]), int(self.link), self.index)
 
 
 UpdateHook = Callable[[Adjacency], None]
@@ -159,9 +85,10 @@ class Adjacencies(Rows):
         self._mcasts: dict[tuple[int, int, int], Adjacency] = {}
         self._featured: set[tuple[int, int]] = set()
         self.resolve: UpdateHook = self.make_incomplete
-        self.builders: dict[int, UpdateHook] = {}
+        self.freed: list[UpdateHook] = []
+        self._text = AdjacencyText(self, self._interfaces, self._dpos)
         for kind in set(DPO_TYPES.values()):
-            self._dpos.register(kind, self._format_dpo)
+            self._dpos.register_placed(kind, self._text.format_dpo)
         self._interfaces.subscribe(self._interface_changed)
 
     def __getitem__(self, index: int) -> Adjacency:
@@ -220,6 +147,8 @@ class Adjacencies(Rows):
         adjacency.locks -= 1
         if adjacency.locks:
             return
+        for hook in self.freed:
+            hook(adjacency)
         if adjacency.kind is Kind.GLEAN:
             gleans = self._gleans[int(adjacency.protocol), adjacency.interface]
             for network in [network for network, known in gleans.items() if known is adjacency]:
@@ -245,12 +174,11 @@ class Adjacencies(Rows):
 
     def update(self, adjacency: Adjacency) -> None:
         """Build the rewrite anew, as the interface's kind of hardware wants it."""
-        builder = self.builders.get(adjacency.interface)
-        if builder is not None:
-            builder(adjacency)
-            return
         interface = self._interfaces[adjacency.interface]
-        if not interface.hardware.hardware_class.ethernet:
+        hardware_class = interface.hardware.hardware_class
+        if hardware_class.update_adjacency is not None:
+            hardware_class.update_adjacency(self._engine, adjacency)
+        elif not hardware_class.ethernet:
             self.set_rewrite(adjacency, Kind.REWRITE if adjacency.kind is Kind.INCOMPLETE else adjacency.kind, b"")
         elif adjacency.kind is Kind.GLEAN:
             ethertype = ARP_ETHERTYPE if adjacency.protocol is Protocol.IP4 else ETHERTYPES[adjacency.protocol]
@@ -276,21 +204,29 @@ class Adjacencies(Rows):
     def set_rewrite(self, adjacency: Adjacency, kind: Kind, header: Octets) -> None:
         """Write what goes in front of packets; paths are told when the kind changes."""
         changes = kind is not adjacency.kind
-        walk = changes and not adjacency.walking
+        root = self._root(adjacency)
+        walk = changes and not root.walking
         if walk:
-            adjacency.walking = True
-            self.tell(adjacency, Reason.GOING_DOWN)
+            root.walking = True
+            self.tell(root, Reason.GOING_DOWN)
         adjacency.kind = kind
         self.kind[adjacency.index] = kind
         self._write(adjacency, header)
         if walk:
-            self.tell(adjacency, Reason.CHANGED)
-            adjacency.walking = False
+            self.tell(root, Reason.CHANGED)
+            root.walking = False
+
+    def _root(self, adjacency: Adjacency) -> Adjacency:
+        """Whose paths a change concerns: labels are imposed for the paths of the next hop's IP adjacency."""
+        if adjacency.link is not Protocol.MPLS:
+            return adjacency
+        table = self._neighbors.get((int(adjacency.protocol), adjacency.interface), {})
+        return table.get((int(adjacency.protocol), adjacency.next_hop), adjacency)
 
     def tell(self, adjacency: Adjacency, reason: Reason) -> None:
         """Let every path that uses the adjacency look again."""
-        for path in list(adjacency.children):
-            path.back_walk(reason)
+        for child in list(adjacency.children):
+            child.back_walk(reason)
 
     def headers(self, length: int) -> NDArray[np.void]:
         """What is written in front of packets, one item of `length` bytes per adjacency."""
@@ -325,33 +261,9 @@ class Adjacencies(Rows):
         inner = b"" if config.inner is None else b"\x81\x00" + config.inner.to_bytes(2, "big")
         return mac + interface.mac + outer + inner + kind
 
-    def format(self, adjacency: Adjacency) -> str:
-        """The adjacency as `show adj` and `show ip fib` print it."""
-        name = self._name(adjacency.interface)
-        next_hop = format_address(adjacency.protocol, adjacency.next_hop)
-        if adjacency.kind is Kind.INCOMPLETE:
-            return f"arp-{adjacency.link.link_name}: via {next_hop} {name or f'DELETED ({adjacency.interface})'}"
-        rewrite = self._format_rewrite(adjacency.index, f"{name}:" if name else f"DELETED:{adjacency.interface}")
-        if adjacency.kind is Kind.GLEAN:
-            return f"{adjacency.protocol.fib_name}-glean: [src:{_glean_source(adjacency)}] {rewrite}"
-        if adjacency.kind is Kind.MCAST:
-            return f"{adjacency.protocol.fib_name}-mcast: {'[features] ' if self.flags[adjacency.index] else ''}{rewrite}"
-        if adjacency.kind is Kind.BROADCAST and adjacency.next_hop == ALL_ONES:
-            next_hop = format_address(adjacency.protocol, ALL_ONES >> (128 - adjacency.protocol.bits))
-        return f"{adjacency.link.link_name} via {next_hop} {rewrite}"
-
-    def _format_dpo(self, index: int, indent: int) -> str:
-        adjacency = self._objects.get(index)
-        return self.format(adjacency) if adjacency else "<invalid adjacency>"
-
-    def _format_rewrite(self, row: int, name: str) -> str:
-        flags = "".join(f"{flag} " for bit, flag in enumerate(FLAG_NAMES) if self.flags[row] >> bit & 1)
-        length = int(self.rewrite_length[row])
-        data = f" {self.rewrite[row, :length].tobytes().hex()}" if length else ""
-        return f"{name} mtu:{self.mtu[row]} next:{self.next_slot[row]} flags:[{flags}]{data}"
-
-    def _name(self, interface: int) -> str:
-        return self._interfaces[interface].name if interface in self._interfaces else ""
+    def format(self, adjacency: Adjacency, column: int = 0) -> str:
+        """The adjacency as `show adj` prints it, beginning at a column of its line."""
+        return self._text.format(adjacency, column)
 
     def _create(self, protocol: Protocol, link: Protocol, next_hop: int, interface: int, kind: Kind) -> Adjacency:
         row = self._allocate()
@@ -364,16 +276,26 @@ class Adjacencies(Rows):
     def _update_mtu(self, adjacency: Adjacency) -> None:
         mtu = self._interfaces[adjacency.interface].mtu
         # VPP keeps 16 bits of it here.
-        self.mtu[adjacency.index] = (mtu[MTU_COLUMN[adjacency.link]] or mtu[0] or DEFAULT_MTU) & 0xFFFF
+        self.mtu[adjacency.index] = (mtu[MTU_COLUMN.get(adjacency.link, 0)] or mtu[0] or DEFAULT_MTU) & 0xFFFF
 
     def _write(self, adjacency: Adjacency, header: Octets) -> None:
         row = adjacency.index
         self.rewrite[row, : len(header)] = np.frombuffer(header, np.uint8)
         self.rewrite_length[row] = len(header)
-        node = self._dpos.node(adjacency.dpo.type, adjacency.link)
+        # Incomplete ones are for ARP and ND, whatever is carried.
+        link = adjacency.protocol if adjacency.kind is Kind.INCOMPLETE else adjacency.link
+        node = self._dpos.node(adjacency.dpo.type, link)
         graph = self._engine.graph
         if node in graph and adjacency.interface in self._interfaces:
-            self.next_slot[row] = graph.add_next(graph[node], self._interfaces[adjacency.interface].hardware.output)
+            self.next_slot[row] = graph.add_next(graph[node], self._next_node(adjacency))
+
+    def _next_node(self, adjacency: Adjacency) -> Node:
+        """Where packets go behind the rewrite node and its features: a tunnel's are not for an output node."""
+        if adjacency.kind in MIDCHAINS:
+            arc = self._engine.arcs.find(OUTPUT_ARCS[adjacency.link])
+            end = arc.end_on(adjacency.interface) if arc is not None else None
+            return self._engine.graph[end or "interface-output"]
+        return self._interfaces[adjacency.interface].hardware.output
 
     def _grow(self) -> None:
         super()._grow()
@@ -393,9 +315,3 @@ class Adjacencies(Rows):
                 # What was left of a deleted interface belongs to the one that has its number now.
                 for adjacency in adjacencies + self.gleans_of(index, protocol):
                     self.update(adjacency)
-
-
-def _glean_source(adjacency: Adjacency) -> str:
-    """The prefix a glean asks for, with the source address it asks from."""
-    prefix = adjacency.glean
-    return str(prefix) if prefix is not None else "0.0.0.0/0"

@@ -28,6 +28,7 @@ class Arc:
     """One arc: its ordered features, and the chain of each interface.
 
     chain  int32 by sw_if_index: the place of the interface's chain in `Arcs.hops`, -1 without features
+    ends   interfaces whose packets leave the arc for another node than the arc's own end
     """
 
     def __init__(self, spec: ArcSpec, features: list[str], index: int) -> None:
@@ -36,6 +37,7 @@ class Arc:
         self.index = index
         self.features = features
         self.enabled: dict[int, dict[str, int]] = {}
+        self.ends: dict[int, str] = {}
         self.chain: NDArray[np.int32] = np.full(64, -1, np.int32)
         self.used = False
 
@@ -43,6 +45,10 @@ class Arc:
         """The features enabled on an interface, in order; one that was enabled twice is there twice, as in VPP."""
         enabled = self.enabled.get(sw_if_index, {})
         return [name for name in self.features for _ in range(enabled.get(name, 0))]
+
+    def end_on(self, sw_if_index: int) -> str | None:
+        """The node behind the features of an interface."""
+        return self.ends.get(sw_if_index, self.spec.end)
 
 
 class Arcs:
@@ -83,9 +89,19 @@ class Arcs:
         counts[feature] = max(0, counts.get(feature, 0) + (1 if on else -1))
         self._rebuild(arc, sw_if_index)
 
+    def set_end(self, arc_name: str, sw_if_index: int, node: str | None) -> None:
+        """Let packets of an interface leave an arc for a node of its own; None: for the arc's end again."""
+        arc = self._arcs[arc_name]
+        if node is None:
+            arc.ends.pop(sw_if_index, None)
+        else:
+            arc.ends[sw_if_index] = node
+        self._rebuild(arc, sw_if_index)
+
     def clear(self, sw_if_index: int) -> None:
         """Switch all features of an interface off (it is going away)."""
         for arc in self._arcs.values():
+            arc.ends.pop(sw_if_index, None)
             if arc.enabled.pop(sw_if_index, None) is not None:
                 self._rebuild(arc, sw_if_index)
 
@@ -98,7 +114,8 @@ class Arcs:
         if not features:
             arc.chain[sw_if_index] = -1
         else:
-            names = (*features, *([arc.spec.end] if arc.spec.end and arc.spec.end != features[-1] else []))
+            end = arc.end_on(sw_if_index)
+            names = (*features, *([end] if end and end != features[-1] else []))
             arc.chain[sw_if_index] = self._place(names, arc.spec.starts)
         arc.used = bool((arc.chain >= 0).any())
 

@@ -57,5 +57,7 @@ def trace_forward(ctx: Context, frame: Frame, tables: FibTables, size: int, *, a
         text = ""
         if adjacency:
             found = adjacencies.find(dpo)
-            text = adjacencies.format(found) if found else "<invalid adjacency>"
+            # Where the text will begin: behind two spaces and what the formatter of rewrite nodes puts before it.
+            column = 2 + len(f"tx_sw_if_index {table} dpo-idx {dpo} : ")
+            text = adjacencies.format(found, column) if found else "<invalid adjacency>"
         ctx.trace(index, ForwardTrace(table, dpo, int(buffers.flow_hash[index]), buffers.peek(index, size), text))

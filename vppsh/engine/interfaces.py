@@ -23,11 +23,13 @@ from vppsh.grammar.ordering import sort_as_vpp
 from vppsh.registry import NodeSpec
 
 if TYPE_CHECKING:
+    from vppsh.engine.adjacency_types import Adjacency
     from vppsh.engine.engine import Engine
     from vppsh.engine.graph import Node
 
 INVALID = -1
 LOCAL0 = 0
+NO_NODE = "null-node"
 
 
 class Change(enum.Enum):
@@ -50,7 +52,8 @@ NodeFunction = Callable[[Context, Frame], Nexts]
 class DeviceClass:
     """A kind of hardware: how it is named in listings, and what its tx node does.
 
-    make_tx             `(engine, interface) -> (ctx, frame) -> nexts`: the tx node of one interface, frees or sends packets
+    make_tx             `(engine, interface) -> (ctx, frame) -> nexts`: the tx node of one interface, frees or sends packets;
+                        None for a tunnel, which has neither output nor tx node
     tx_nexts            nexts of the tx node besides error-drop
     tx_trace            `(view, record) -> str` of the tx node
     format_device       what `show hardware-interfaces` says of one, below its address
@@ -59,7 +62,7 @@ class DeviceClass:
     """
 
     name: str
-    make_tx: Callable[[Engine, Interface], NodeFunction]
+    make_tx: Callable[[Engine, Interface], NodeFunction] | None
     tx_nexts: tuple[str, ...] = ()
     tx_trace: Callable[[Any, Any], str] | None = None
     tx_errors: tuple[Any, ...] = ()
@@ -70,12 +73,19 @@ class DeviceClass:
 
 @dataclass(frozen=True)
 class HardwareClass:
-    """How packets look on the wire: Ethernet, an IP tunnel, the local pseudo interface."""
+    """How packets look on the wire: Ethernet, an IP tunnel, the local pseudo interface.
+
+    point_to_point    there is one peer, whatever the next hop
+    nbma              there are several peers, and no way to ask who has an address (non-broadcast multi-access)
+    update_adjacency  `(engine, adjacency)`: builds the rewrite of the adjacencies of tunnels
+    """
 
     name: str
     ethernet: bool = False
     point_to_point: bool = False
     header_bytes: int = 0
+    nbma: bool = False
+    update_adjacency: Callable[[Engine, Adjacency], None] | None = None
 
 
 def _drop_all(engine: Engine, interface: Interface) -> NodeFunction:
@@ -306,8 +316,9 @@ class Interfaces:
         self._by_name.pop(interface.own_name, None)
         interface.own_name = name
         self._by_name[name] = interface
-        self._engine.graph.rename(interface.hardware.tx, f"{name}-tx")
-        self._engine.graph.rename(interface.hardware.output, f"{name}-output")
+        if interface.hardware.device_class.make_tx is not None:
+            self._engine.graph.rename(interface.hardware.tx, f"{name}-tx")
+            self._engine.graph.rename(interface.hardware.output, f"{name}-output")
         self._tell(Change.NAME, interface)
 
     def set_state(self, interface: Interface, state: State) -> None:
@@ -374,6 +385,9 @@ class Interfaces:
         """Give a hardware interface its nodes: the oldest that a deleted one of the same device class left, or new ones."""
         hardware, graph = interface.hardware, self._engine.graph
         device = hardware.device_class
+        if device.make_tx is None:
+            hardware.tx = hardware.output = graph[NO_NODE]
+            return
         tx = NodeSpec(
             f"{interface.name}-tx", device.make_tx(self._engine, interface), nexts=("error-drop", *device.tx_nexts),
             errors=device.tx_errors, trace=device.tx_trace,
@@ -397,6 +411,8 @@ class Interfaces:
     def _release_nodes(self, hardware: Hardware) -> None:
         index = hardware.hw_if_index
         self._free_hw.append(index)
+        if hardware.device_class.make_tx is None:
+            return
         self._engine.graph.rename(hardware.output, f"interface-{index}-output-deleted")
         self._engine.graph.rename(hardware.tx, f"interface-{index}-tx-deleted")
         self._spare.append((hardware.device_class, hardware.tx, hardware.output))

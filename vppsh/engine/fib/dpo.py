@@ -145,6 +145,8 @@ class Dpos:
         }
         self._slots = {protocol: dict(slots) for protocol, slots in FIRST_SLOTS.items()}
 
+PlacedFormatter = Callable[[int, int, int], str]
+"""The same for a text that depends on the column where it begins: `(index, indent, column) -> text`."""
     def register(self, kind: int, formatter: Formatter) -> None:
         """Say how objects of a type print."""
         self._formatters[int(kind)] = formatter
@@ -157,12 +159,17 @@ class Dpos:
         self._formatters[kind] = formatter
         return kind
 
+        self._placed: dict[int, PlacedFormatter] = {}
     def type_name(self, kind: int) -> str:
         """Name of a type as VPP prints it."""
         return self._names[kind]
 
     def node(self, kind: int, protocol: Protocol) -> str:
         """The graph node that handles packets of a protocol for objects of a type."""
+    def register_placed(self, kind: int, formatter: PlacedFormatter) -> None:
+        """Say how objects of a type print whose text depends on the column where it begins."""
+        self._placed[int(kind)] = formatter
+
         return self._nodes.get(kind, {}).get(protocol, f"{protocol.text}-drop")
 
     def nodes(self, protocol: Protocol) -> dict[int, str]:
@@ -177,14 +184,25 @@ class Dpos:
             slots[node] = max(slots.values()) + 1
         return slots[node]
 
-    def text(self, dpo: Dpo, indent: int) -> str:
-        """The object's own text."""
+    def has_node(self, kind: int, protocol: Protocol) -> bool:
+        """Whether objects of a type can handle packets of a protocol."""
+        return protocol in self._nodes.get(kind, {})
+
+    def text(self, dpo: Dpo, indent: int, column: int | None = None) -> str:
+        """The object's own text; it begins at a column of its line, by default where its further lines do."""
         if dpo.type == DpoType.INVALID:
             return "unset"
         formatter = self._formatters.get(dpo.type)
         return formatter(dpo.index, indent) if formatter else "unknown"
 
-    def format(self, dpo: Dpo, indent: int, parent: Protocol | None = None) -> str:
+    def format(self, dpo: Dpo, indent: int, parent: Protocol | None = None, column: int | None = None) -> str:
         """The object with its slot, `[@5]: ipv4 via ...`; without a parent the slot is 0."""
-        slot = self.slot(parent, dpo) if parent is not None else 0
-        return f"[@{slot}]: {self.text(dpo, indent)}"
+        return self.format_at(dpo, indent, self.slot(parent, dpo) if parent is not None else 0, column)
+
+    def format_at(self, dpo: Dpo, indent: int, slot: int, column: int | None = None) -> str:
+        """The object with the slot that it has somewhere."""
+        head = f"[@{slot}]: "
+        return head + self.text(dpo, indent, (indent if column is None else column) + len(head))
+        placed = self._placed.get(dpo.type)
+        if placed is not None:
+            return placed(dpo.index, indent, indent if column is None else column)

@@ -207,7 +207,8 @@ class LoadBalances(Rows):
             if ranges and not last and buckets[position + 1][::2] == dpo[::2]:
                 continue
             span = f"{start}-{position}" if ranges and start < position else str(position)
-            lines.append(f"{' ' * (indent + 2)}[{span}] {self._dpos.format(dpo, indent + 6, protocol)}")
+            head = f"{' ' * (indent + 2)}[{span}] "
+            lines.append(head + self._dpos.format(dpo, indent + 6, protocol, len(head)))
             start = position + 1
         return "\n".join(lines)
 

@@ -351,7 +351,7 @@ class Path:
             text = f"{format_address(family, self.address)} {where}\n"
             if self.dpo is INVALID:
                 return text + " " * (indent + 2) + "unresolved"
-            return text + " " * indent + self.fib.dpos.format(self.dpo, 13)
+            return text + " " * indent + self.fib.dpos.format(self.dpo, 13, column=indent)
         if self.kind is Kind.ATTACHED:
             return f"if_index:{self.interface}" if gone else f" {self.fib.interface_name(self.interface)}"
         if self.kind is Kind.RECURSIVE:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from vppsh.engine.adjacency import Reason
+from vppsh.engine.adjacency_types import Child, Reason
 
 from .dpo import DROPS, Dpo, DpoType
 from .load_balance import NextHop
@@ -57,7 +57,7 @@ class Entry:
     chains        load-balances for other chains, made when asked for
     parent        path-list of the best source
     covered       entries whose sources depend on this one as their cover
-    children      recursive paths that resolve through it
+    children      recursive paths that resolve through it, and its tracker
     """
 
     __slots__ = ("__weakref__", "chains", "children", "covered", "index", "load_balance", "locks", "owns_load_balance",
@@ -72,7 +72,7 @@ class Entry:
         self.owns_load_balance = True
         self.parent: PathList | None = None
         self.covered: dict[Entry, None] | None = None
-        self.children: dict[Path, None] = {}
+        self.children: dict[Child, None] = {}
         self.chains: dict[Chain, int] | None = None
         self.locks = 1
 
@@ -296,9 +296,9 @@ class Entry:
         self.walk_children(Reason.EVALUATE, depth + 1)
 
     def walk_children(self, reason: Reason, depth: int) -> None:
-        """Let the paths that resolve through this entry look again."""
-        for path in list(self.children):
-            path.back_walk(reason, depth)
+        """Let whoever resolves through this entry look again."""
+        for child in list(self.children):
+            child.back_walk(reason, depth)
 
     def loop_detect(self, seen: list[Entry]) -> bool:
         """Whether forwarding by this entry leads back to one already seen."""

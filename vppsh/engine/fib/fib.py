@@ -23,6 +23,7 @@ from .tables import FibTables, Ip4Tables, Ip6Tables
 from .types import NO_INTERFACE, EntryFlag, Prefix, Protocol, RoutePath, Source
 from .urpf import Urpfs
 
+from .track import Trackers
 if TYPE_CHECKING:
     from vppsh.engine.engine import Engine
 
@@ -55,6 +56,7 @@ class Fib:
         self.path_lists = Pool()
         self.shared_path_lists: dict[tuple[object, ...], PathList] = {}
         self.addresses: dict[tuple[Protocol, int], list[tuple[int, int]]] = {}
+        self.trackers = Trackers(self)
         self.address_watchers: list[Callable[[Protocol, int, int, int], None]] = []
         self.bind_watchers: list[Callable[[Protocol, int, int, int], None]] = []
         self._table_id_seed = 0
@@ -116,6 +118,10 @@ class Fib:
     def unnumbered_lender(self, sw_if_index: int) -> int:
         """The interface whose addresses an unnumbered one borrows; itself otherwise."""
         return self._lenders.get(sw_if_index, sw_if_index)
+
+    def is_nbma(self, sw_if_index: int) -> bool:
+        """Whether an interface has several peers and no way to ask for them."""
+        return sw_if_index in self.interfaces and self.interfaces[sw_if_index].hardware.hardware_class.nbma
 
     # What happens to interfaces.
 
@@ -190,11 +196,23 @@ class Fib:
             self._directed_broadcast.discard(index)
 
     def _protocol_enabled(self, protocol: Protocol, sw_if_index: int, enabled: bool) -> None:
-        """The multicast FIB attaches its special groups to an enabled interface, which takes a glean without a prefix."""
-        if enabled:
-            self._multicast[protocol, sw_if_index] = self.adjacencies.glean(protocol, sw_if_index, None)
-        else:
-            self.adjacencies.unlock(self._multicast.pop((protocol, sw_if_index)))
+        if protocol is Protocol.IP4:
+            self.attach_groups(protocol, sw_if_index, enabled)
+
+    def attach_groups(self, protocol: Protocol, sw_if_index: int, enabled: bool) -> None:
+        """The multicast FIB attaches its special groups to an interface, which takes a glean without a prefix.
+
+        IPv4 does so where it is enabled, IPv6 where there is a link.
+        """
+        key = (protocol, sw_if_index)
+        if not enabled:
+            adjacency = self._multicast.pop(key, None)
+            if adjacency is not None:
+                self.adjacencies.unlock(adjacency)
+        elif self.is_point_to_point(sw_if_index):
+            self._multicast[key] = self.adjacencies.neighbor(protocol, protocol, 0, sw_if_index)
+        elif not self.is_nbma(sw_if_index):
+            self._multicast[key] = self.adjacencies.glean(protocol, sw_if_index, None)
 
     def _admin_changed(self, interface: Interface) -> None:
         index = interface.sw_if_index

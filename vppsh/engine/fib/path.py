@@ -148,6 +148,16 @@ class Path:
         return bool(self.oper & OperFlag.RECURSIVE_LOOP)
 
     @property
+    def can_loop(self) -> bool:
+        """Whether it resolves through another entry: itself, or by the tunnel that it leaves by."""
+        return self.kind is Kind.RECURSIVE or (self.adjacency is not None and self.adjacency.midchain is not None)
+
+    @property
+    def child_name(self) -> str:
+        """What a list of dependents calls it."""
+        return f"path:{self.index}"
+
+    @property
     def chain(self) -> Chain:
         """The chain whose packets it forwards without further ado."""
         if self.protocol is Protocol.MPLS and self.kind is Kind.RECURSIVE and self.label[1]:
@@ -202,7 +212,11 @@ class Path:
         elif kind is Kind.ATTACHED:
             if not self.fib.interface_is_up(self.interface):
                 self.oper &= ~OperFlag.RESOLVED
-            self._hold(self._attached_adjacency())
+            adjacency = self._attached_adjacency()
+            if adjacency is None:
+                self.dpo = DROPS[self.protocol]
+            else:
+                self._hold(adjacency)
         elif kind is Kind.RECURSIVE:
             table = self.fib.tables(self.protocol)[self.table]
             table.lock(Source.RECURSIVE)
@@ -288,7 +302,13 @@ class Path:
 
     def loop_detect(self, seen: list[Entry]) -> bool:
         """Whether the path leads back to an entry it was reached through."""
-        if self.kind is not Kind.RECURSIVE or self.is_permanent_drop or self.via is None:
+        if self.is_permanent_drop:
+            return self.is_looped
+        if self.adjacency is not None and self.dpo.is_adjacency:
+            looped = self.adjacency.loop_detect(seen)
+            self.oper = self.oper | OperFlag.RECURSIVE_LOOP if looped else self.oper & ~OperFlag.RECURSIVE_LOOP
+            return looped
+        if self.kind is not Kind.RECURSIVE or self.via is None:
             return self.is_looped
         if any(entry is self.via for entry in seen):
             self.oper |= OperFlag.RECURSIVE_LOOP
@@ -372,7 +392,9 @@ class Path:
         next_hop = 0 if self.fib.is_point_to_point(self.interface) else self.address
         return self.fib.adjacencies.neighbor(self.protocol, link, next_hop, self.interface)
 
-    def _attached_adjacency(self) -> Adjacency:
+    def _attached_adjacency(self) -> Adjacency | None:
+        if self.fib.is_nbma(self.interface):
+            return None
         if self.fib.is_point_to_point(self.interface):
             return self.fib.adjacencies.neighbor(self.protocol, self.protocol, 0, self.interface)
         return self.fib.adjacencies.glean(self.protocol, self.interface, self.connected)

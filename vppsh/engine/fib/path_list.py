@@ -29,7 +29,7 @@ POPULAR = 64
 class PathList:
     """Paths in order of preference, the uRPF list they bake, and the entries that use them."""
 
-    __slots__ = ("_next_hops", "children", "fib", "flags", "index", "key", "locks", "paths", "recursive", "urpf")
+    __slots__ = ("_next_hops", "can_loop", "children", "fib", "flags", "index", "key", "locks", "paths", "urpf")
 
     def __init__(self, fib: Fib, flags: int) -> None:
         self.fib = fib
@@ -40,7 +40,7 @@ class PathList:
         self.key: tuple[Any, ...] | None = None
         self.locks = 0
         self.urpf = -1
-        self.recursive = False
+        self.can_loop = False
         self._next_hops: list[list[NextHop] | None] = [None] * len(Chain)
 
     def lock(self) -> None:
@@ -78,7 +78,7 @@ class PathList:
         """Resolve the paths."""
         for path in list(self.paths):
             path.resolve()
-        self.recursive = any(path.kind is Kind.RECURSIVE for path in self.paths)
+        self.can_loop = any(path.can_loop for path in self.paths)
         self._next_hops = [None] * len(Chain)
         if not self.flags & PathListFlag.NO_URPF:
             self._bake_urpf()
@@ -109,7 +109,7 @@ class PathList:
 
     def loop_detect(self, seen: list[Entry]) -> bool:
         """Whether any path leads back to where it was reached from."""
-        if not self.recursive:
+        if not self.can_loop:
             return False
         looped = [path.loop_detect(list(seen)) for path in self.paths]
         self._next_hops = [None] * len(Chain)

@@ -5,6 +5,7 @@ VPP counterpart: format_fib_entry (vnet/fib/fib_entry.c), ip4_show_fib, ip6_show
 
 from __future__ import annotations
 
+from vppsh.engine.adjacency_types import format_children
 from vppsh.engine.interface_format import centered
 
 from .entry import Entry
@@ -54,7 +55,7 @@ def format_entry_detail(entry: Entry, *, all_of_it: bool = False) -> str:
     text += f"\n forwarding: {_format_forwarding(entry)}"
     if not all_of_it or entry.load_balance < 0:
         return text
-    children = "".join(f"{{path:{path.index}}}" for path in reversed(list(entry.children)))
+    children = format_children(entry.children)
     return f"{text}\n Delegates:\n{_format_delegates(entry)} Children:{children}"
 
 
@@ -76,6 +77,9 @@ def _format_delegates(entry: Entry) -> str:
 
 
 def _format_forwarding(entry: Entry) -> str:
+    tracker = entry.table.fib.trackers.of(entry)
+    if tracker is not None:
+        lines.append(f"  {tracker.format()}\n")
     if entry.load_balance < 0:
         return "  UNRESOLVED"
     balance = entry.table.fib.load_balances.format(entry.load_balance, 2)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from vppsh.commands.context import CommandContext, structured
 from vppsh.engine.adjacency import Adjacencies, Adjacency
+from vppsh.engine.adjacency_types import format_children
 from vppsh.engine.fib.fib import IP_PROTOCOLS
 from vppsh.engine.fib.types import Protocol
 from vppsh.errors import CommandError
@@ -12,14 +13,17 @@ from vppsh.registry import command
 
 
 def _detail(adjacencies: Adjacencies, adjacency: Adjacency) -> str:
-    children = "".join(f"{{path:{path.index}}}" for path in reversed(list(adjacency.children)))
-    row = adjacency.index
-    return (f"{adjacencies.format(adjacency)}\n   flags:None\n   counts:[{adjacencies.packets[row]}:{adjacencies.bytes[row]}]\n"
-            f"   locks:{adjacency.locks}\n delegates:\n children:" + (f"\n  {children}" if children else ""))
+    children, midchain, row = format_children(adjacency.children), adjacency.midchain, adjacency.index
+    column = len(f"[@{row}] ")
+    flags, delegates = (midchain.format_attributes(), midchain.format_delegate()) if midchain is not None else ("None", "")
+    return (f"{adjacencies.format(adjacency, column)}\n   flags:{flags}\n"
+            f"   counts:[{adjacencies.packets[row]}:{adjacencies.bytes[row]}]\n"
+            f"   locks:{adjacency.locks}\n delegates:{delegates}\n children:" + (f"\n  {children}" if children else ""))
 
 
 def _answer(adjacencies: Adjacencies, listed: list[Adjacency], mark: str) -> str:
-    lines = [f"[@{adjacency.index}]{mark}{adjacencies.format(adjacency)}" for adjacency in listed]
+    heads = [f"[@{adjacency.index}]{mark}" for adjacency in listed]
+    lines = [head + adjacencies.format(adjacency, len(head)) for head, adjacency in zip(heads, listed)]
     data = [{"index": each.index, "kind": each.kind.name.lower(), "interface": each.interface, "text": adjacencies.format(each)}
             for each in listed]
     return structured("\n".join(lines), data)

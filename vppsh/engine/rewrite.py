@@ -5,6 +5,7 @@ VPP counterpart: vnet/adj/rewrite.h and the common part of ip4_rewrite_inline an
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,6 +21,8 @@ GOES_ON = -1
 One = int
 Each = NDArray[np.intp]
 Mask = NDArray[np.bool_]
+Complete = Callable[[Context, Frame, One | Each], None]
+"""Fills in what a header that was put in front of a packet says of it."""
 
 
 @dataclass
@@ -52,26 +55,28 @@ def adjacency_of(ctx: Context, frame: Frame) -> One | Each:
     return indices.astype(np.intp) if one is None else one
 
 
-def send(ctx: Context, frame: Frame, adj: One | Each, refused: Refused | None, arc: str) -> Nexts:
+def send(ctx: Context, frame: Frame, adj: One | Each, refused: Refused | None, arc: str, complete: Complete | None = None) -> Nexts:
     """Let the packets that are not refused leave; the next of every packet."""
     buffers = ctx.buffers
     if refused is None:
-        return leave(ctx, frame, adj, arc)
+        return leave(ctx, frame, adj, arc, complete)
     bad = refused.mask
     buffers.error[frame.indices(buffers)[bad]] = ctx.error_base + refused.errors[bad]
     nexts = refused.nexts
     good = ~bad
     if np.count_nonzero(good):
         some = frame.pick(buffers, good)
-        nexts[good] = leave(ctx, some, adj if isinstance(adj, int) else adj[good], arc)
+        nexts[good] = leave(ctx, some, adj if isinstance(adj, int) else adj[good], arc, complete)
         frame.offset = None
     return nexts
 
 
-def leave(ctx: Context, frame: Frame, adj: One | Each, arc: str) -> int | NDArray[np.int32]:
-    """Write the headers, count at the adjacencies, start the output arc; the slots of the output nodes."""
+def leave(ctx: Context, frame: Frame, adj: One | Each, arc: str, complete: Complete | None = None) -> int | NDArray[np.int32]:
+    """Write the headers and complete them, count at the adjacencies, start the output arc; the slots of the output nodes."""
     adjacencies = ctx.get(Adjacencies)
     _put_in_front(ctx, frame, adjacencies, adj)
+    if complete is not None:
+        complete(ctx, frame, adj)
     if adjacencies.counting:
         # VPP counts the header that was just written twice.
         lengths = ctx.buffers.packet_length(frame.rows) + adjacencies.rewrite_length.take(adj)

@@ -17,9 +17,13 @@ HEADER = np.dtype([
 ])  # fmt: skip
 
 
-def flow_hash(ctx: Context, frame: Frame, config: NDArray[np.integer]) -> Words:
-    """The hash of each packet under its own configuration; ports count for TCP and UDP."""
-    header = ctx.buffers.load(frame, HEADER)
+def flow_hash(ctx: Context, frame: Frame, config: NDArray[np.integer], at: int = 0) -> Words:
+    """The hash of each packet under its own configuration; its header begins `at` bytes into it."""
+    return hash_of(ctx.buffers.load(frame, HEADER, at), config, ctx.get(FlowHashSettings).router_id)
+
+
+def hash_of(header: NDArray[np.void], config: NDArray[np.integer], router_id: int = 0) -> Words:
+    """The hash of headers; ports count for TCP and UDP."""
     config = config.astype(np.uint32)
     protocol = header["protocol"].astype(np.uint32)
     is_udp = protocol == ip_protocol.UDP
@@ -46,5 +50,5 @@ def flow_hash(ctx: Context, frame: Frame, config: NDArray[np.integer]) -> Words:
     c = np.where(reverse, src_port << shift | dst_port, dst_port << shift | src_port)
     gtpu = is_udp & where(FlowHashConfig.GTPV1_TEID) & (header["dst_port"] == GTPU_PORT)
     c = np.where(gtpu, c ^ header["teid"], c)
-    a = a ^ np.uint32(ctx.get(FlowHashSettings).router_id)
+    a = a ^ np.uint32(router_id)
     return hashed(a, b, c)

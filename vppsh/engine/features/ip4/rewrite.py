@@ -22,7 +22,7 @@ from vppsh.engine.features.ip4.input import WORD2, WORD4
 from vppsh.engine.features.ip4.trace import format_rewrite_trace, trace_forward
 from vppsh.engine.frame import Frame
 from vppsh.engine.icmp_error import set_icmp_error
-from vppsh.engine.rewrite import Each, One, Refused, adjacency_of, send
+from vppsh.engine.rewrite import Complete, Each, One, Refused, adjacency_of, send
 from vppsh.registry import node
 
 DROP, ICMP_ERROR, FRAGMENT = range(3)
@@ -103,10 +103,11 @@ def _too_big(ctx: Context, frame: Frame, adj: One | Each, refused: Refused | Non
     return refused
 
 
-def _rewrite(ctx: Context, frame: Frame) -> Nexts:
+def rewrite(ctx: Context, frame: Frame, complete: Complete | None = None) -> Nexts:
+    """What all rewrite nodes do; `complete` fills in the headers of tunnels."""
     adj = adjacency_of(ctx, frame)
     refused = _too_big(ctx, frame, adj, _decrement(ctx, frame))
-    nexts = send(ctx, frame, adj, refused, "ip4-output")
+    nexts = send(ctx, frame, adj, refused, "ip4-output", complete)
     if frame.traced:
         trace_forward(ctx, frame, adjacency=True)
     return nexts
@@ -115,13 +116,13 @@ def _rewrite(ctx: Context, frame: Frame) -> Nexts:
 @node("ip4-rewrite", nexts=NEXTS, errors_of="ip4-input", trace=format_rewrite_trace, index=693)
 def ip4_rewrite(ctx: Context, frame: Frame) -> Nexts:
     """Towards a neighbour."""
-    return _rewrite(ctx, frame)
+    return rewrite(ctx, frame)
 
 
 @node("ip4-rewrite-bcast", sibling_of="ip4-rewrite", errors_of="ip4-input", trace=format_rewrite_trace, index=692)
 def ip4_rewrite_bcast(ctx: Context, frame: Frame) -> Nexts:
     """Towards everybody on the link."""
-    return _rewrite(ctx, frame)
+    return rewrite(ctx, frame)
 
 
 @node("ip4-rewrite-mcast", sibling_of="ip4-rewrite", errors_of="ip4-input", trace=format_rewrite_trace, index=691)

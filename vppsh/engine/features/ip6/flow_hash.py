@@ -24,13 +24,13 @@ FLOW_LABEL = np.uint32(int.from_bytes(b"\0\x0f\xff\xff", "little"))
 U64 = np.uint64
 
 
-def _behind_extensions(ctx: Context, frame: Frame, header: np.ndarray) -> tuple[NDArray[np.uint8], np.ndarray]:
+def _behind_extensions(ctx: Context, frame: Frame, header: np.ndarray, start: int) -> tuple[NDArray[np.uint8], np.ndarray]:
     """Protocol and ports of each packet, looked for behind a hop-by-hop header."""
     protocol, ports = header["protocol"].copy(), header["ports"].copy()
     hidden = np.flatnonzero(protocol == HOP_BY_HOP)
     if len(hidden):
         buffers = ctx.buffers
-        at = buffers.addresses(frame, AFTER_HEADER)[hidden]
+        at = buffers.addresses(frame, start + AFTER_HEADER)[hidden]
         extension = buffers.bytes_at(EXTENSION)[at]
         protocol[hidden] = extension["protocol"]
         behind = at + (extension["length"].astype(np.int64) + 1) * 8
@@ -40,17 +40,26 @@ def _behind_extensions(ctx: Context, frame: Frame, header: np.ndarray) -> tuple[
         ports[hidden[fragments]] = 0
     direct = header["protocol"] == FRAGMENTATION
     if direct.any():
-        first = ctx.buffers.load(frame, EXTENSION, AFTER_HEADER)["protocol"]
+        first = ctx.buffers.load(frame, EXTENSION, start + AFTER_HEADER)["protocol"]
         protocol[direct] = first[direct]
         ports[direct] = 0
     return protocol, ports
 
 
-def flow_hash(ctx: Context, frame: Frame, config: NDArray[np.integer]) -> Words:
-    """The hash of each packet under its own configuration."""
-    header = ctx.buffers.load(frame, HEADER)
+def flow_hash(ctx: Context, frame: Frame, config: NDArray[np.integer], at: int = 0) -> Words:
+    """The hash of each packet under its own configuration; its header begins `at` bytes into it."""
+    header = ctx.buffers.load(frame, HEADER, at)
+    protocol, ports = _behind_extensions(ctx, frame, header, at)
+    return _hash(header, protocol, ports, config, ctx.get(FlowHashSettings).router_id)
+
+
+def hash_of(header: NDArray[np.void], config: NDArray[np.integer], router_id: int = 0) -> Words:
+    """The hash of headers without extensions."""
+    return _hash(header, header["protocol"], header["ports"], config, router_id)
+
+
+def _hash(header: np.ndarray, protocol: NDArray[np.uint8], ports: np.ndarray, config: NDArray[np.integer], router_id: int) -> Words:
     config = config.astype(np.uint32)
-    protocol, ports = _behind_extensions(ctx, frame, header)
     has_ports = (protocol == ip_protocol.UDP) | (protocol == ip_protocol.TCP)
 
     def where(part: FlowHashConfig) -> NDArray[np.bool_]:
@@ -72,7 +81,7 @@ def flow_hash(ctx: Context, frame: Frame, config: NDArray[np.integer]) -> Words:
         src_port, dst_port = np.where(symmetric, low, src_port), np.where(symmetric, high, dst_port)
     b = b ^ taken(FlowHashConfig.PROTO, protocol)
     c = np.where(reverse, src_port << U64(16) | dst_port, dst_port << U64(16) | src_port)
-    c = c ^ U64(ctx.get(FlowHashSettings).router_id << 32) ^ taken(FlowHashConfig.FLOW_LABEL, header["first"] & FLOW_LABEL)
+    c = c ^ U64(router_id << 32) ^ taken(FlowHashConfig.FLOW_LABEL, header["first"] & FLOW_LABEL)
     gtpu = (header["protocol"] == ip_protocol.UDP) & where(FlowHashConfig.GTPV1_TEID) & (header["ports"]["dst"] == GTPU_PORT)
     a = np.where(gtpu, a ^ header["teid"], a)
     return mixed64(a, b, c)

@@ -15,7 +15,7 @@ from vppsh.engine.features.ip6.input import BYTE, HOP_LIMIT_AT
 from vppsh.engine.features.ip6.trace import format_rewrite_trace, trace_forward
 from vppsh.engine.frame import Frame
 from vppsh.engine.icmp_error import set_icmp_error
-from vppsh.engine.rewrite import Each, One, Refused, adjacency_of, send
+from vppsh.engine.rewrite import Complete, Each, One, Refused, adjacency_of, send
 from vppsh.engine.wire import ip6
 from vppsh.registry import node
 
@@ -67,10 +67,11 @@ def _too_big(ctx: Context, frame: Frame, adj: One | Each, refused: Refused | Non
     return refused
 
 
-def _rewrite(ctx: Context, frame: Frame) -> Nexts:
+def rewrite(ctx: Context, frame: Frame, complete: Complete | None = None) -> Nexts:
+    """What all rewrite nodes do; `complete` fills in the headers of tunnels."""
     adj = adjacency_of(ctx, frame)
     refused = _too_big(ctx, frame, adj, _decrement(ctx, frame))
-    nexts = send(ctx, frame, adj, refused, "ip6-output")
+    nexts = send(ctx, frame, adj, refused, "ip6-output", complete)
     if frame.traced:
         trace_forward(ctx, frame, adjacency=True)
     return nexts
@@ -79,13 +80,13 @@ def _rewrite(ctx: Context, frame: Frame) -> Nexts:
 @node("ip6-rewrite", nexts=NEXTS, errors_of="ip6-input", trace=format_rewrite_trace)
 def ip6_rewrite(ctx: Context, frame: Frame) -> Nexts:
     """Towards a neighbour."""
-    return _rewrite(ctx, frame)
+    return rewrite(ctx, frame)
 
 
 @node("ip6-rewrite-bcast", sibling_of="ip6-rewrite", errors_of="ip6-input", trace=format_rewrite_trace)
 def ip6_rewrite_bcast(ctx: Context, frame: Frame) -> Nexts:
     """Towards everybody on the link."""
-    return _rewrite(ctx, frame)
+    return rewrite(ctx, frame)
 
 
 @node("ip6-rewrite-mcast", sibling_of="ip6-rewrite", errors_of="ip6-input", trace=format_rewrite_trace)

@@ -82,8 +82,8 @@ class Choice(Value):
 
     kind = "keyword"
 
-    def __init__(self, name: str, choices: Mapping[str, Any], default: Any = None) -> None:
-        super().__init__(name, default)
+    def __init__(self, name: str, choices: Mapping[str, Any], default: Any = None, *, many: bool = False) -> None:
+        super().__init__(name, default, many=many)
         self.choices = dict(choices)
         self.first = frozenset(literal[0] for literal in choices)
 
@@ -239,9 +239,9 @@ def level(literal: str, name: str = "", *, value: int = 1, default: int = 0) -> 
     return Level(literal, name or literal.replace("-", "_"), value, default)
 
 
-def choice(name: str, choices: Mapping[str, Any], default: Any = None) -> Choice:
+def choice(name: str, choices: Mapping[str, Any], default: Any = None, *, many: bool = False) -> Choice:
     """One of several literals, tried in the order given."""
-    return Choice(name, choices, default)
+    return Choice(name, choices, default, many=many)
 
 
 def on_off(name: str, default: Any = None) -> Choice:

@@ -226,6 +226,8 @@ class Pager:
                 return
             if key == Keys.Backspace.value:
                 typed = typed[:-1]
+            elif key == Keys.ControlU.value:
+                typed = ""
             elif data.isprintable():
                 typed += data
         if typed:

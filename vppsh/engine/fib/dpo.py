@@ -131,6 +131,8 @@ PUNTS = tuple(Dpo(int(DpoType.PUNT), int(protocol), int(protocol)) for protocol 
 
 Formatter = Callable[[int, int], str]
 """`(index, indent) -> text` of an object of one type."""
+PlacedFormatter = Callable[[int, int, int], str]
+"""The same for a text that depends on the column where it begins: `(index, indent, column) -> text`."""
 
 
 class Dpos:
@@ -143,13 +145,16 @@ class Dpos:
             int(DpoType.DROP): lambda index, indent: f"dpo-drop {Protocol(index).text}",
             int(DpoType.PUNT): lambda index, indent: "dpo-punt",
         }
+        self._placed: dict[int, PlacedFormatter] = {}
         self._slots = {protocol: dict(slots) for protocol, slots in FIRST_SLOTS.items()}
 
-PlacedFormatter = Callable[[int, int, int], str]
-"""The same for a text that depends on the column where it begins: `(index, indent, column) -> text`."""
     def register(self, kind: int, formatter: Formatter) -> None:
         """Say how objects of a type print."""
         self._formatters[int(kind)] = formatter
+
+    def register_placed(self, kind: int, formatter: PlacedFormatter) -> None:
+        """Say how objects of a type print whose text depends on the column where it begins."""
+        self._placed[int(kind)] = formatter
 
     def new_type(self, name: str, nodes: dict[Protocol, str], formatter: Formatter) -> int:
         """Give out a type for a feature's own objects."""
@@ -159,17 +164,12 @@ PlacedFormatter = Callable[[int, int, int], str]
         self._formatters[kind] = formatter
         return kind
 
-        self._placed: dict[int, PlacedFormatter] = {}
     def type_name(self, kind: int) -> str:
         """Name of a type as VPP prints it."""
         return self._names[kind]
 
     def node(self, kind: int, protocol: Protocol) -> str:
         """The graph node that handles packets of a protocol for objects of a type."""
-    def register_placed(self, kind: int, formatter: PlacedFormatter) -> None:
-        """Say how objects of a type print whose text depends on the column where it begins."""
-        self._placed[int(kind)] = formatter
-
         return self._nodes.get(kind, {}).get(protocol, f"{protocol.text}-drop")
 
     def nodes(self, protocol: Protocol) -> dict[int, str]:
@@ -192,6 +192,9 @@ PlacedFormatter = Callable[[int, int, int], str]
         """The object's own text; it begins at a column of its line, by default where its further lines do."""
         if dpo.type == DpoType.INVALID:
             return "unset"
+        placed = self._placed.get(dpo.type)
+        if placed is not None:
+            return placed(dpo.index, indent, indent if column is None else column)
         formatter = self._formatters.get(dpo.type)
         return formatter(dpo.index, indent) if formatter else "unknown"
 
@@ -203,6 +206,3 @@ PlacedFormatter = Callable[[int, int, int], str]
         """The object with the slot that it has somewhere."""
         head = f"[@{slot}]: "
         return head + self.text(dpo, indent, (indent if column is None else column) + len(head))
-        placed = self._placed.get(dpo.type)
-        if placed is not None:
-            return placed(dpo.index, indent, indent if column is None else column)

@@ -20,10 +20,10 @@ from .sources import BEHAVIOURS, Behaviour
 from .special import InterfaceReceives, Lookups, Receives, format_null
 from .table import FibTable
 from .tables import FibTables, Ip4Tables, Ip6Tables
+from .track import Trackers
 from .types import NO_INTERFACE, EntryFlag, Prefix, Protocol, RoutePath, Source
 from .urpf import Urpfs
 
-from .track import Trackers
 if TYPE_CHECKING:
     from vppsh.engine.engine import Engine
 
@@ -51,12 +51,12 @@ class Fib:
         self.lookups: Lookups = engine.get(Lookups)
         self.interface_receives: InterfaceReceives = engine.get(InterfaceReceives)
         self.adjacencies: Adjacencies = engine.get(Adjacencies)
+        self.trackers = Trackers(self)
         self.entries = Pool()
         self.paths = Pool()
         self.path_lists = Pool()
         self.shared_path_lists: dict[tuple[object, ...], PathList] = {}
         self.addresses: dict[tuple[Protocol, int], list[tuple[int, int]]] = {}
-        self.trackers = Trackers(self)
         self.address_watchers: list[Callable[[Protocol, int, int, int], None]] = []
         self.bind_watchers: list[Callable[[Protocol, int, int, int], None]] = []
         self._table_id_seed = 0
@@ -111,6 +111,10 @@ class Fib:
         """Whether an interface has one peer only; VPP says so of one that is gone, too."""
         return sw_if_index not in self.interfaces or self.interfaces[sw_if_index].hardware.hardware_class.point_to_point
 
+    def is_nbma(self, sw_if_index: int) -> bool:
+        """Whether an interface has several peers and no way to ask for them."""
+        return sw_if_index in self.interfaces and self.interfaces[sw_if_index].hardware.hardware_class.nbma
+
     def urpf_interface(self, dpo: Dpo) -> int:
         """The interface from which answers to what an object sends may come."""
         return int(self.adjacencies.sw_if_index[dpo.index]) if dpo.is_adjacency else NO_INTERFACE
@@ -118,10 +122,6 @@ class Fib:
     def unnumbered_lender(self, sw_if_index: int) -> int:
         """The interface whose addresses an unnumbered one borrows; itself otherwise."""
         return self._lenders.get(sw_if_index, sw_if_index)
-
-    def is_nbma(self, sw_if_index: int) -> bool:
-        """Whether an interface has several peers and no way to ask for them."""
-        return sw_if_index in self.interfaces and self.interfaces[sw_if_index].hardware.hardware_class.nbma
 
     # What happens to interfaces.
 

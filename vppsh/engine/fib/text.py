@@ -73,13 +73,13 @@ def _format_delegates(entry: Entry) -> str:
              for chain, row in sorted((entry.chains or {}).items())]
     if entry.covered:
         lines.append(f"  covered:[{''.join(f'{{entry:{each.index}}}' for each in reversed(list(entry.covered)))}]\n")
+    tracker = entry.table.fib.trackers.of(entry)
+    if tracker is not None:
+        lines.append(f"  {tracker.format()}\n")
     return "".join(lines)
 
 
 def _format_forwarding(entry: Entry) -> str:
-    tracker = entry.table.fib.trackers.of(entry)
-    if tracker is not None:
-        lines.append(f"  {tracker.format()}\n")
     if entry.load_balance < 0:
         return "  UNRESOLVED"
     balance = entry.table.fib.load_balances.format(entry.load_balance, 2)

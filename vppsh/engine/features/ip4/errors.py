@@ -55,7 +55,7 @@ IP4_ERRORS = (
 INPUTS = ("ip4-input", "ip4-input-no-checksum")
 UNICAST_ARC = arc("ip4-unicast", *INPUTS, end="ip4-lookup")
 MULTICAST_ARC = arc("ip4-multicast", *INPUTS, end="ip4-mfib-forward-lookup")
-OUTPUT_ARC = arc("ip4-output", "ip4-rewrite", end="interface-output")
+OUTPUT_ARC = arc("ip4-output", "ip4-rewrite", "ip4-midchain", end="interface-output")
 ENDS = (
     feature("ip4-unicast", "ip4-lookup"),
     feature("ip4-multicast", "ip4-mfib-forward-lookup"),

@@ -54,7 +54,7 @@ IP6_ERRORS = (
 
 UNICAST_ARC = arc("ip6-unicast", "ip6-input", end="ip6-lookup")
 MULTICAST_ARC = arc("ip6-multicast", "ip6-input", end="ip6-mfib-forward-lookup")
-OUTPUT_ARC = arc("ip6-output", "ip6-rewrite", end="interface-output")
+OUTPUT_ARC = arc("ip6-output", "ip6-rewrite", "ip6-midchain", end="interface-output")
 ENDS = (
     feature("ip6-unicast", "ip6-lookup"),
     feature("ip6-multicast", "ip6-mfib-forward-lookup"),

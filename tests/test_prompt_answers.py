@@ -160,6 +160,17 @@ LINES = [f"line {number}" for number in range(1, 12)]
         ),
         ("/zz\x7f\x7f\x7fq", ["-- more -- (1-4/11)<erase>/<erase>/z<erase>/zz<erase>/z<erase>/-- more -- (1-4/11)<erase>"]),
         ("/zz\rq", ["-- more -- (1-4/11)<erase>/<erase>/z<erase>/zz<erase>-- not found --", "-- more -- (1-4/11)<erase>"]),
+        (
+            "jbq",
+            [
+                "-- more -- (1-4/11)<erase>line 5",
+                "-- more -- (2-5/11)<erase>line 1",
+                "line 2",
+                "line 3",
+                "line 4",
+                "-- more -- (1-4/11)<erase>",
+            ],
+        ),
         ("x\x03", ["-- more -- (1-4/11)-- more -- (1-4/11)<erase>"]),
     ],
 )

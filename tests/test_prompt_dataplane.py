@@ -162,6 +162,8 @@ def test_the_history_is_the_users_own(tmp_path: Path, monkeypatch: pytest.Monkey
     again = LineHistory(history_file(), Terminal(history=False))
     again.append_string("not kept")
     assert list(again.load_history_strings()) == ["four", "two {\n three }", "one"]
+    history.append_string("pasted one\n\npasted { two\n }\n")
+    assert list(again.load_history_strings())[:2] == ["pasted { two\n }", "pasted one"]
     assert history_file().parent.stat().st_mode & 0o777 == 0o700
 
 
@@ -182,6 +184,6 @@ def test_a_long_history_is_shortened(tmp_path: Path, monkeypatch: pytest.MonkeyP
     file.write_bytes(b"\xff junk\n" + b"".join(b"\n# time\n+line %d\n" % number for number in range(150_000)))
     history = open_history(Terminal(history=True))
     assert file.stat().st_size < 1 << 20
-    lines = list(history.load_history_strings())  # type: ignore[attr-defined]
+    lines = list(history.load_history_strings())
     assert lines[:2] == ["line 149999", "line 149998"]
     assert all(re.fullmatch(r"line \d+", line) for line in lines)

@@ -58,11 +58,13 @@ def expected(session: Session, text: str) -> str:
     if not text or text.isspace() or len(text) > LONGEST:
         return ""
     commands = session.help(text).splitlines()
-    if len(commands) == 1:
-        path, _, syntax = commands[0].strip().partition("  ")
-        return one_line(syntax if syntax.strip().startswith(path.split()[0]) else f"{path}: {syntax}")
+    if len(commands) != 1:
+        return ""
+    path, _, syntax = commands[0].strip().partition("  ")
+    if syntax.split()[:1] == path.split()[:1]:
+        return one_line(syntax)
     hints = [found.help for found in session.complete(text, len(text)) if not found.text]
-    return one_line(" ".join(hints))
+    return one_line(" ".join(hints) or f"{path}: {syntax}")
 
 
 def help_at(session: Session, text: str) -> str:

@@ -12,11 +12,11 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from prompt_toolkit.history import FileHistory, InMemoryHistory
+from prompt_toolkit.history import FileHistory
+
+from vppsh.prompt.typed import parts
 
 if TYPE_CHECKING:
-    from prompt_toolkit.history import History
-
     from vppsh.session import Terminal
 
 MAX_LINES = 5000
@@ -46,9 +46,11 @@ class LineHistory(FileHistory):
             return []
 
     def append_string(self, string: str) -> None:
-        """Remember a line, unless `set terminal history off` says not to."""
+        """Remember the lines of a text, unless `set terminal history off` says not to."""
         if self._terminal.history:
-            super().append_string(string)
+            for begin, end in parts(string):
+                if string[begin:end].strip():
+                    super().append_string(string[begin:end])
 
     def store_string(self, string: str) -> None:
         """Write a line to the file."""
@@ -60,7 +62,7 @@ class LineHistory(FileHistory):
             return
 
 
-def open_history(terminal: Terminal) -> History:
+def open_history(terminal: Terminal) -> LineHistory:
     """The history of this user; one that ends with the session where no file can be had."""
     file = history_file()
     try:
@@ -68,7 +70,7 @@ def open_history(terminal: Terminal) -> History:
         os.close(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600))
         _shorten(file)
     except (OSError, RuntimeError):
-        return InMemoryHistory()
+        return LineHistory(Path(os.devnull), terminal)
     return LineHistory(file, terminal)
 
 

@@ -5,16 +5,18 @@
     / n N            search, again, backwards            q, Ctrl-C    leave
     Ctrl-L           draw the page again
 
-What was shown stays on the terminal, to be scrolled back to.
+The letters of less (f b j k g G) do what they do there. What was shown stays on the terminal, to be scrolled back to.
 """
 
 from __future__ import annotations
 
 import re
+import select
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from prompt_toolkit.input import Input, create_input
@@ -30,8 +32,18 @@ if TYPE_CHECKING:
 CLEAR = "\x1b[2J\x1b[1;1H"
 CLEAR_LINE = "\x1b[2K"
 BOLD, REVERSE, RESET = "\x1b[1m", "\x1b[7m", "\x1b[0m"
-# How long to wait for the rest of an escape sequence.
+# How long to wait for the rest of an escape sequence, before it counts as the Escape key.
 ESCAPE_WAIT = 0.05
+LIKE_LESS = MappingProxyType(
+    {
+        "f": Keys.PageDown.value,
+        "b": Keys.PageUp.value,
+        "j": Keys.Down.value,
+        "k": Keys.Up.value,
+        "g": Keys.Home.value,
+        "G": Keys.End.value,
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -127,7 +139,9 @@ class Keyboard:
             if self._source.closed:
                 return Keys.ControlC, ""
             self._dataplane.wait_for(self._source.fileno())
-            presses = self._source.read_keys() or self._source.flush_keys()
+            presses = self._source.read_keys()
+            if not presses and not select.select([self._source.fileno()], [], [], ESCAPE_WAIT)[0]:
+                presses = self._source.flush_keys()
             self._pending = [(str(getattr(press.key, "value", press.key)), press.data) for press in presses]
         return self._pending.pop(0)
 
@@ -177,6 +191,7 @@ class Pager:
 
     def _act(self, pages: Pages, key: str, data: str, keys: Keyboard) -> bool:
         """Do what a key says; False to leave."""
+        key = LIKE_LESS.get(key, key)
         match key:
             case " " | Keys.PageDown.value | Keys.Enter.value | Keys.ControlJ.value | Keys.Down.value:
                 if pages.at_end:

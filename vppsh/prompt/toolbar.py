@@ -52,11 +52,11 @@ class Toolbar:
         app = get_app()
         status = self.status()
         width = app.output.get_size().columns
-        room = width - sum(get_cwidth(text) for _, text in status) - 2
+        room = width - sum(get_cwidth(text) for _, text in status) - 3
         hint = self._expected(app.current_buffer.document.text_before_cursor)
         if len(hint) > room:
             hint = hint[: room - 3] + "..." if room > 20 else ""
-        return [*status, ("", " " * (room - len(hint))), ("class:status.hint", hint)]
+        return [*status, ("", " " * (room - len(hint) + 2)), ("class:status.hint", hint)]
 
     def status(self) -> list[tuple[str, str]]:
         """Who answers, and how it is doing."""

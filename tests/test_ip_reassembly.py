@@ -113,6 +113,38 @@ def test_ranges_stay_in_order_and_apart(fragments: list[tuple[int, int]]) -> Non
     assert not {id(piece) for piece in discarded} & {id(piece) for piece in assembly.pieces}
 
 
+@settings(max_examples=30)
+@given(data=st.data(), waiting=st.booleans())
+def test_a_frame_gives_what_its_fragments_give_one_by_one(data: st.DataObject, waiting: bool) -> None:
+    """Pairs of fragments in one frame are joined together; nobody may notice."""
+    sent = []
+    for identifier in range(data.draw(st.integers(1, 8))):
+        size = data.draw(st.sampled_from((24, 100, 1500, 3000)))
+        payload = random.Random(identifier).randbytes(size)
+        cut = 8 * data.draw(st.integers(1, (size - 1) // 8))
+        pieces = [(0, cut - 1), (cut, size - 1)]
+        if data.draw(st.booleans()) and cut > 8:
+            pieces[:1] = [(0, 7), (8, cut - 1)]
+        options = data.draw(st.sampled_from((b"", b"", bytes(4))))
+        sent += [fragment4(payload, *each, identifier=identifier, options=options) for each in pieces if each[1] - each[0] < 1900]
+        sent += data.draw(st.sampled_from((0, 0, 0, 1))) * sent[-1:]
+    sent = data.draw(st.permutations(sent))
+    together, apart = router(4), router(4)
+    early = fragment4(bytes(100), 48, 99, identifier=0)
+    results = []
+    for made, frames in ((together, [sent]), (apart, [[packet] for packet in sent])):
+        if waiting:
+            made.send("ip4-full-reassembly", early)
+        before = made.engine.graph["ip4-input"].vectors
+        left = [packet for frame in frames for packet in made.send("ip4-full-reassembly", *frame)]
+        counted = [
+            made.count("ip4-full-reassembly", name) for name in ("reass_success", "reass_fragments_reassembled", "reass_fragments_rcvd")
+        ]
+        results.append((sorted(left), made.engine.graph["ip4-input"].vectors - before, counted, free_buffers(made)))
+    assert results[0] == results[1]
+    assert len(together.engine.get(Ip4Reassemblies)) == len(apart.engine.get(Ip4Reassemblies))
+
+
 def test_packets_of_several_buffers() -> None:
     made = router(4)
     payload = random.Random(1).randbytes(7200)

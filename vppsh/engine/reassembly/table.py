@@ -97,6 +97,10 @@ class Reassemblies(Generic[W]):
             self._engine.dispatcher.signal(self._engine.graph[self.walk_node], True)
         return assembly
 
+    def count_begun(self, n: int) -> None:
+        """So many were begun and completed elsewhere."""
+        self._begun += n
+
     def is_late(self, assembly: W) -> bool:
         """Whether no fragment of a packet has come for too long."""
         return self._engine.clock.now() > assembly.last_heard + self.limits.timeout / MS_PER_S

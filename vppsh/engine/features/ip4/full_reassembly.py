@@ -2,7 +2,8 @@
 
 Counterpart of vnet/ip/reass/ip4_full_reass.c. Three nodes do the same for different neighbours: one for
 other nodes, one for packets to us, one as a feature of what interfaces receive. Fragments are rare and
-depend on each other, so they are handled one by one; whole packets just pass.
+depend on each other, so they are handled one by one, but for pairs that are whole packets; what is whole
+already just passes.
 """
 
 from __future__ import annotations
@@ -13,7 +14,9 @@ from math import inf
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from vppsh.engine.buffers import Indices
 from vppsh.engine.context import Context, Nexts
 from vppsh.engine.features.ip4.errors import (
     IP4_ERRORS,
@@ -31,15 +34,17 @@ from vppsh.engine.fib.fib import Fib
 from vppsh.engine.frame import Frame
 from vppsh.engine.reassembly.assembly import Action, Assembly, Piece
 from vppsh.engine.reassembly.packet import KEPT, join, leave
+from vppsh.engine.reassembly.pairs import can_join, find_pairs, join_pairs
 from vppsh.engine.reassembly.table import Reassemblies
 from vppsh.engine.reassembly.trace import ReassemblyTrace, format_reassembly_trace, note
 from vppsh.engine.wire import ip4
-from vppsh.engine.wire.checksum import checksum
+from vppsh.engine.wire.checksum import checksum, checksums, word_sums
 from vppsh.registry import feature, node, process
 
 INPUT, DROP = range(2)
 NEXTS = ("ip4-input", "ip4-drop")
 FEATURE = feature("ip4-unicast", "ip4-full-reassembly-feature", before=("ip4-lookup",))
+KEY = ("src", "dst", "fragment_id", "protocol")
 OFFSET_UNIT = 8
 SHORTEST = 8
 LONGEST = 0xFFFF - ip4.HEADER.itemsize
@@ -96,6 +101,50 @@ def _take(ctx: Context, key: tuple[int, ...], piece: Piece, is_last: bool) -> tu
     return KEPT, NONE
 
 
+def _join_pairs(ctx: Context, frame: Frame, header: np.ndarray, leaving: Indices, fragment: NDArray[np.bool_]) -> None:
+    """Join the untraced pairs of fragments that are whole packets; they leave, and count as fragments no more."""
+    buffers, table = ctx.buffers, ctx.get(Ip4Reassemblies)
+    where = header["flags_and_offset"]
+    length = header["length"].astype(np.int64) - ip4.HEADER.itemsize
+    first = (where & ip4.FRAGMENT_OFFSET_MASK).astype(np.int64) * OFFSET_UNIT
+    is_last = where & ip4.FLAG_MORE_FRAGMENTS == 0
+    simple = fragment & (header["version_and_length"] == ip4.VERSION_AND_LENGTH_NO_OPTIONS) & (buffers.trace[leaving] < 0)
+    simple &= (length >= np.where(is_last, 1, SHORTEST)) & (first + length <= LONGEST)
+    chosen = buffers.tx_sw_if_index[leaving]
+    tables = np.where(chosen >= 0, chosen, ctx.get(Fib).ip4.fib_index_of[buffers.rx_sw_if_index[leaving]])
+    keys = (
+        header["src"].astype(np.uint64) << np.uint64(32) | header["dst"],
+        tables.astype(np.uint64) << np.uint64(24) | header["fragment_id"].astype(np.uint64) << np.uint64(8) | header["protocol"],
+        # What is not simple is not of its kind, and so keeps others of its packet from being a pair.
+        np.where(fragment, 0, 1 + np.arange(frame.n)).astype(np.uint64),
+    )
+    heads, tails = find_pairs(keys, first, length, is_last)
+    kept = ip4.HEADER.itemsize + length[heads]
+    joined = simple[heads] & simple[tails] & can_join(buffers, leaving[heads], leaving[tails], kept + length[tails])
+    if len(table):
+        of_each = zip(tables[heads].tolist(), *(header[name][heads].tolist() for name in KEY), strict=True)
+        joined &= np.array([table.find(key) is None for key in of_each], bool)
+    heads, tails, kept = heads[joined], tails[joined], kept[joined]
+    if not len(heads) or len(table) + len(heads) > table.limits.assemblies:
+        return
+    size = np.full(len(heads), ip4.HEADER.itemsize)
+    join_pairs(buffers, leaving[heads], leaving[tails], kept, size, length[tails])
+    whole = header[heads].copy()
+    whole["length"] = kept + length[tails]
+    whole["flags_and_offset"] = 0
+    whole["checksum"] = 0
+    whole["checksum"] = checksums(word_sums(whole))
+    buffers.store(Frame(leaving[heads], len(heads)), ip4.HEADER, whole)
+    # A packet leaves when its second fragment comes.
+    later, earlier = np.maximum(heads, tails), np.minimum(heads, tails)
+    leaving[later] = leaving[heads]
+    leaving[earlier] = KEPT
+    fragment[heads] = fragment[tails] = False
+    table.count_begun(len(heads))
+    ctx.count(REASS_SUCCESS, len(heads))
+    ctx.count(REASS_FRAGMENTS_REASSEMBLED, 2 * len(heads))
+
+
 def _reassemble(ctx: Context, frame: Frame, *, is_feature: bool) -> Nexts:
     """All three nodes: what leaves takes the place of what came."""
     buffers, arcs = ctx.buffers, ctx.engine.arcs
@@ -112,6 +161,8 @@ def _reassemble(ctx: Context, frame: Frame, *, is_feature: bool) -> Nexts:
     nexts = np.full(frame.n, INPUT, np.int32)
     ctx.count(REASS_FRAGMENTS_RCVD, int(np.count_nonzero(fragment)))
     # Decide, act.
+    if frame.n > 1:
+        _join_pairs(ctx, frame, header, leaving, fragment)
     for position in np.flatnonzero(fragment).tolist():
         index = int(leaving[position])
         _, _, total, number, where, _, protocol, _, source, destination = header[position].item()

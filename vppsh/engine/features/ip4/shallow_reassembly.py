@@ -56,8 +56,8 @@ def _key_trace(key: tuple[int, int, int, int, int]) -> ShallowTrace:
     return ShallowTrace(f"[lookup, key: key {words[0]} {words[1]} value 0]")
 
 
-def _fragment(ctx: Context, index: int, at: int, header: np.void) -> tuple[list[int], int]:
-    """One fragment: the buffers that go on because of it, or why it is dropped."""
+def _fragment(ctx: Context, index: int, header: np.void, ports: int, kind: int) -> tuple[list[int], int]:
+    """One fragment, and what would be its ports if it were a first one: the buffers that go on because of it, or why it is dropped."""
     buffers, table = ctx.buffers, ctx.get(Ip4ShallowReassemblies)
     version_and_length, _, total, number, where, _, protocol, _, source, destination = header.item()
     first, length = (where & ip4.FRAGMENT_OFFSET_MASK) * OFFSET_UNIT, total - ip4.header_bytes(version_and_length)
@@ -67,10 +67,7 @@ def _fragment(ctx: Context, index: int, at: int, header: np.void) -> tuple[list[
     key = (ctx.get(Fib).ip4.index_of_interface(int(buffers.rx_sw_if_index[index])), source, destination, number, protocol)
     if buffers.trace[index] >= 0:
         ctx.trace(index, _key_trace(key))
-    said = None
-    if not first:
-        ports, kind = (int(word[0]) for word in ip4_fields(buffers, np.array([at]), whole=False))
-        said = (ports, kind) if ports >> 16 and ports & 0xFFFF else None
+    said = (ports, kind) if ports >> 16 and ports & 0xFFFF else None
     flow = table.open(ctx, key, index)
     outcome = table.take(ctx, flow, index, said, is_first=not first, is_last=is_last)
     if isinstance(outcome, Outcome):
@@ -102,8 +99,10 @@ def _reassemble(*, is_feature: bool, behind_rewrite: bool = False) -> Callable[[
         groups: list[np.ndarray] = []
         refused: list[int] = []
         done = 0
-        for position in np.flatnonzero(fragment).tolist():
-            leaving, error = _fragment(ctx, int(rows[position]), int(at[position]), header[position])
+        positions = np.flatnonzero(fragment)
+        words = (word.tolist() for word in ip4_fields(buffers, at[positions], whole=False))
+        for position, index, ports, kind in zip(positions.tolist(), rows[positions].tolist(), *words, strict=True):
+            leaving, error = _fragment(ctx, index, header[position], ports, kind)
             groups += [rows[done:position], np.array(leaving, np.int32)]
             done = position + 1
             if error != NONE:

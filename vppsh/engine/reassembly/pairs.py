@@ -1,0 +1,55 @@
+"""Packets of two fragments which come in one frame, joined many at a time: what a link with a smaller MTU makes of most."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vppsh.engine.buffers import DATA_SIZE, HEADROOM, BufferFlag, BufferPool, Indices
+
+Positions = NDArray[np.intp]
+
+
+def find_pairs(
+    keys: Sequence[NDArray[np.uint64]], first: NDArray[np.int64], length: NDArray[np.int64], is_last: NDArray[np.bool_]
+) -> tuple[Positions, Positions]:  # fmt: skip
+    """Positions of first and second fragments: the only two of their key, which together are a packet.
+
+    keys   what tells packets apart, in as many words as it takes
+    first  of the octets that a fragment has, and how many those are
+    """
+    order = np.lexsort(keys)
+    same = np.ones(len(order) + 1, bool)
+    same[0] = same[-1] = False
+    for key in keys:
+        ordered = key[order]
+        same[1:-1] &= ordered[1:] == ordered[:-1]
+    # same[i]: whether the fragments at i - 1 and i in this order are of one packet.
+    at = np.flatnonzero(same[1:-1] & ~same[:-2] & ~same[2:])
+    one, other = order[at], order[at + 1]
+    begins = first[one] == 0
+    head, tail = np.where(begins, one, other), np.where(begins, other, one)
+    whole = (first[head] == 0) & ~is_last[head] & is_last[tail] & (first[tail] == length[head])
+    return head[whole], tail[whole]
+
+
+def can_join(buffers: BufferPool, heads: Indices, tails: Indices, lengths: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Which pairs of buffers are short enough to be one: `lengths` are those of their packets."""
+    chained = (buffers.flags[heads] | buffers.flags[tails]) & np.uint32(BufferFlag.NEXT_PRESENT) != 0
+    fits: NDArray[np.bool_] = ~chained & (buffers.current_data[heads] + lengths <= DATA_SIZE)
+    return fits
+
+
+def join_pairs(
+    buffers: BufferPool, heads: Indices, tails: Indices, kept: NDArray[np.int64], skipped: NDArray[np.int64], added: NDArray[np.int64]
+) -> None:  # fmt: skip
+    """Put `added` bytes of each second buffer, behind `skipped` ones, behind the `kept` ones of the first; free the second."""
+    to, source = buffers.current_data[heads] + HEADROOM + kept, buffers.current_data[tails] + HEADROOM + skipped
+    data = buffers.data
+    columns = (heads, tails, to, source, added)
+    for head, tail, start, begin, size in zip(*(column.tolist() for column in columns), strict=True):
+        data[head, start : start + size] = data[tail, begin : begin + size]
+    buffers.current_length[heads] = kept + added
+    buffers.release(tails)

@@ -169,7 +169,7 @@ def _copy_to_ip4(ctx: Context, frame: Frame, flags: Data, lengths: NDArray[np.ui
 def _copy_to_ip6(ctx: Context, frame: Frame, flags: Data, inner: Inner, at: int) -> None:
     """Copied fields of outer IPv6 headers."""
     buffers = ctx.buffers
-    first = buffers.load(frame, WORD).astype(np.uint32)
+    first: NDArray[np.integer] = buffers.load(frame, WORD).astype(np.uint32)
     merged = _merged_class(ctx, frame, flags, first >> CLASS_SHIFT & 0xFF, inner, at).astype(np.uint32)
     first = first & ~np.uint32(0xFF << CLASS_SHIFT) | merged << CLASS_SHIFT
     if _any(flags, TunnelFlag.ENCAP_COPY_FLOW_LABEL):

@@ -108,7 +108,9 @@ def _input(ctx: Context, frame: Frame, dtype: np.dtype) -> Nexts:
     rows, is_ip4 = frame.rows, dtype is ip4.HEADER
     # Load.
     header = buffers.load(frame, dtype).copy()
-    fragmented = header["flags_and_offset"] & ip4.FLAG_MORE_FRAGMENTS != 0 if is_ip4 else header["protocol"] == ip_protocol.IPV6_FRAGMENTATION
+    fragmented = (
+        header["flags_and_offset"] & ip4.FLAG_MORE_FRAGMENTS != 0 if is_ip4 else header["protocol"] == ip_protocol.IPV6_FRAGMENTATION
+    )
     fib_index = buffers.fib_index[rows]
     # Decide.
     found = _find(tunnels, header, fib_index)

@@ -149,12 +149,13 @@ class Adjacencies(Rows):
             return
         for hook in self.freed:
             hook(adjacency)
-        if adjacency.kind is Kind.GLEAN:
-            gleans = self._gleans[int(adjacency.protocol), adjacency.interface]
+        gleans = self._gleans.get((int(adjacency.protocol), adjacency.interface), {})
+        group = (int(adjacency.protocol), int(adjacency.link), adjacency.interface)
+        if adjacency.glean is not None:
             for network in [network for network, known in gleans.items() if known is adjacency]:
                 del gleans[network]
-        elif adjacency.kind in (Kind.MCAST, Kind.MCAST_MIDCHAIN):
-            del self._mcasts[int(adjacency.protocol), int(adjacency.link), adjacency.interface]
+        elif self._mcasts.get(group) is adjacency:
+            del self._mcasts[group]
         else:
             del self._neighbors[int(adjacency.protocol), adjacency.interface][int(adjacency.link), adjacency.next_hop]
         del self._objects[adjacency.index]

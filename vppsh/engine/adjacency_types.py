@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import enum
-from typing import TYPE_CHECKING, Protocol as Shape
+from typing import TYPE_CHECKING
+from typing import Protocol as Shape
 
 from vppsh.engine.fib.dpo import Dpo, DpoType
 from vppsh.engine.fib.types import Prefix, Protocol

@@ -180,7 +180,7 @@ class Midchains:
     def update(self, adjacency: Adjacency) -> None:
         """Build an adjacency as its interface describes it (again), and stack it."""
         describe = self._describe.get(adjacency.interface)
-        if describe is None:
+        if describe is None or adjacency.kind is Kind.GLEAN:
             return
         encap = describe(adjacency)
         self.set_rewrite(adjacency, encap.header, encap.fixup, encap.data, encap.attributes)
@@ -216,8 +216,8 @@ class Midchains:
         """Make an adjacency a midchain that writes a header; what completes it is settled the first time, as in VPP."""
         if adjacency.kind not in MIDCHAINS:
             self._set_up(adjacency, fixup, data, attributes)
-        kind = Kind.MCAST_MIDCHAIN if adjacency.kind in (Kind.MCAST, Kind.MCAST_MIDCHAIN) else Kind.MIDCHAIN
-        self._adjacencies.set_rewrite(adjacency, kind, header)
+        # To VPP one that sends multicast into a tunnel is like any other.
+        self._adjacencies.set_rewrite(adjacency, Kind.MIDCHAIN, header)
 
     def set_fixup(self, adjacency: Adjacency, fixup: Fixup | None, data: int = 0) -> None:
         """Let another function complete the headers of an adjacency."""

@@ -109,7 +109,7 @@ def test_paths_and_sources_come_and_go() -> None:
     assert entry is not None
     packet = ip4_packet(dst=GROUP)
     assert len(router.send("ip4-input", packet)) == 1
-    entry.remove_path(MfibSource.CLI, RoutePath(Protocol.IP4, interface=router.interfaces[1].sw_if_index))
+    entry.remove_paths(MfibSource.CLI, [RoutePath(Protocol.IP4, interface=router.interfaces[1].sw_if_index)])
     assert router.send("ip4-input", packet) == []
     entry.set_flags(MfibSource.SPECIAL, EntryFlag.DROP)
     assert not entry.accepts(router.interfaces[0].sw_if_index), "a better source says nothing of interfaces"

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from vppsh.commands.mfib_flags import read_interface_flags
 from vppsh.engine.fib.fib import Fib
 from vppsh.engine.fib.types import NO_INTERFACE, PathFlag, Protocol, RoutePath
 from vppsh.grammar.arguments import (
@@ -20,6 +21,7 @@ from vppsh.grammar.arguments import (
     ip6,
     keyed,
     keyword,
+    read_with,
     sequence,
     signed,
     unsigned,
@@ -109,6 +111,10 @@ def _protocol(protocol: Protocol) -> Callable[[RoutePath, Values, Fib, Protocol]
     return apply
 
 
+def _multicast_flags(route: RoutePath, values: Values, fib: Fib, payload: Protocol) -> None:
+    route.multicast_flags |= int(values["multicast_flags"])
+
+
 def _interface(route: RoutePath, values: Values, fib: Fib, payload: Protocol) -> None:
     route.interface, route.protocol = values["interface"], payload
 
@@ -135,6 +141,7 @@ ITEMS = (
     Item(keyword("ip4"), _protocol(Protocol.IP4)),
     Item(keyword("ip6"), _protocol(Protocol.IP6)),
     Item(interface(), _interface),
+    Item(read_with("multicast_flags", read_interface_flags, first="NAFSD", metavar="Accept|Forward|..."), _multicast_flags),
 )
 """In the order VPP tries them."""
 

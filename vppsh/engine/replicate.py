@@ -31,6 +31,8 @@ class Replicates(Rows):
         self._dpos.register(DpoType.REPLICATE, self._format)
         self._protocols: dict[int, Protocol] = {}
         self._buckets: dict[int, tuple[Dpo, ...]] = {}
+        # Of the replicating nodes, towards those of the buckets.
+        self._slots: dict[Protocol, dict[str, int]] = {}
 
     def create(self, protocol: Protocol) -> Dpo:
         """An object without buckets."""
@@ -42,6 +44,8 @@ class Replicates(Rows):
     def update(self, row: int, buckets: Sequence[Dpo]) -> None:
         """Set where packets go."""
         self._buckets[row] = tuple(buckets)
+        for bucket in buckets:
+            self._slot(row, bucket)
 
     def destroy(self, row: int) -> None:
         """Free an object."""
@@ -52,6 +56,15 @@ class Replicates(Rows):
         """Where packets go."""
         return self._buckets[row]
 
+    def format_bucket(self, row: int, bucket: Dpo, indent: int) -> str:
+        """A bucket with its slot, `[@2]: ipv4-mcast: pg1: ...`."""
+        return f"[@{self._slot(row, bucket)}]: {self._dpos.text(bucket, indent)}"
+
+    def _slot(self, row: int, bucket: Dpo) -> int:
+        protocol = self._protocols[row]
+        slots = self._slots.setdefault(protocol, {self._dpos.node(DpoType.DROP, protocol): 0})
+        return slots.setdefault(self._dpos.node(bucket.type, Protocol(bucket.protocol)), len(slots))
+
     def _format(self, row: int, indent: int) -> str:
         buckets = self._buckets[row]
         local = any(bucket.type == DpoType.RECEIVE for bucket in buckets)
@@ -59,6 +72,5 @@ class Replicates(Rows):
             f"dpo-replicate: [index:{row} buckets:{len(buckets)} flags:[{'has-local ' if local else 'none'}] "
             f"to:[{self.packets[row]}:{self.bytes[row]}]]"
         )
-        parent = self._protocols[row]
-        lines = [f"{' ' * (indent + 2)}[{number}] {self._dpos.format(bucket, indent + 6, parent)}" for number, bucket in enumerate(buckets)]
-        return "\n".join([head, *lines])
+        pad = " " * (indent + 2)
+        return "\n".join([head, *(f"{pad}[{number}] {self.format_bucket(row, each, indent + 6)}" for number, each in enumerate(buckets))])

@@ -11,19 +11,23 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from vppsh.engine.context import Context, Nexts
 from vppsh.engine.features.ip4 import errors as ip4_errors
 from vppsh.engine.features.ip6 import errors as ip6_errors
+from vppsh.engine.fib import types as fib_types
 from vppsh.engine.fib.dpo import DROPS
 from vppsh.engine.fib.fib import Fib
 from vppsh.engine.fib.forwarding import DpoSlots, table_of
 from vppsh.engine.fib.types import Protocol
 from vppsh.engine.frame import Frame
-from vppsh.engine.mfib.entry import format_interface_flags
+from vppsh.engine.mfib.entry import MfibEntry
 from vppsh.engine.mfib.tables import Mfib
-from vppsh.engine.mfib.types import InterfaceFlag
-from vppsh.registry import node
+from vppsh.engine.mfib.text import format_interface_flags
+from vppsh.engine.mfib.types import EntryFlag, InterfaceFlag
+from vppsh.engine.wire import ip4
+from vppsh.registry import node, table
 
 RPF, DROP = 0, 0
 NO_INTERFACE = -1
@@ -76,6 +80,16 @@ def _lookup(protocol: Protocol) -> Callable[[Context, Frame], Nexts]:
     return mfib_forward_lookup
 
 
+def _from_neighbors(ctx: Context, frame: Frame, protocol: Protocol, entry: MfibEntry, sw_if_index: int, mine: NDArray[np.bool_]) -> bool:
+    """Whether the control plane wants to hear of senders on links of ours, and one of these packets is from there; not so for IPv6."""
+    if not entry.flags & EntryFlag.CONNECTED or protocol is Protocol.IP6:
+        return False
+    fib = ctx.get(Fib)
+    sources = ctx.buffers.load(frame.pick(ctx.buffers, mine), ip4.HEADER)["src"].astype(np.uint32)
+    found = fib.ip4.lookup(int(fib.ip4.fib_index_of[sw_if_index]), sources)
+    return bool((fib.load_balances.entry_flags[found] & fib_types.EntryFlag.ATTACHED).any())
+
+
 def _rpf(protocol: Protocol) -> Callable[[Context, Frame], Nexts]:
     def mfib_forward_rpf(ctx: Context, frame: Frame) -> Nexts:
         buffers, mfib = ctx.buffers, ctx.get(Mfib)
@@ -83,10 +97,14 @@ def _rpf(protocol: Protocol) -> Callable[[Context, Frame], Nexts]:
         found, received = buffers.adj_index[rows].copy(), buffers.rx_sw_if_index[rows]
         nexts, errors = np.full(frame.n, DROP), np.full(frame.n, RPF_FAILURES[protocol])
         pairs, where = np.unique(found.astype(np.int64) << 32 | received, return_inverse=True)
+        flags = [InterfaceFlag(0)] * len(pairs)
         for number, pair in enumerate(pairs.tolist()):
-            entry = mfib[pair >> 32]
-            if entry.accepts(pair & 0xFFFFFFFF):
-                mine = where == number
+            entry, sw_if_index = mfib[pair >> 32], pair & 0xFFFFFFFF
+            flags[number] = entry.accept_flags(sw_if_index)
+            mine = where == number
+            if entry.signals(flags[number]) or _from_neighbors(ctx, frame, protocol, entry, sw_if_index, mine):
+                entry.signal(sw_if_index)
+            if entry.accepts(sw_if_index):
                 errors[mine] = NO_INTERFACE
                 nexts[mine] = DROP if entry.dpo == DROPS[protocol] else ctx.get(DpoSlots).one(ctx, entry.dpo.type, entry.dpo.protocol)
                 buffers.adj_index[frame.indices(buffers)[mine]] = entry.dpo.index
@@ -94,9 +112,8 @@ def _rpf(protocol: Protocol) -> Callable[[Context, Frame], Nexts]:
         buffers.error[rows] = np.where(refused, ctx.error_base + errors, 0)
         for position, index in ctx.traced(frame):
             sw_if_index = int(received[position])
-            flags = mfib[int(found[position])].interfaces.get(sw_if_index)
-            known = NO_INTERFACE if flags is None else sw_if_index
-            ctx.trace(index, RpfTrace(int(found[position]), known, flags or InterfaceFlag(0)))
+            known = sw_if_index if sw_if_index in mfib[int(found[position])].interfaces else NO_INTERFACE
+            ctx.trace(index, RpfTrace(int(found[position]), known, flags[int(where[position])]))
         return nexts
 
     return mfib_forward_rpf
@@ -108,3 +125,4 @@ NODES = (
     node("ip6-mfib-forward-lookup", nexts=("ip6-mfib-forward-rpf",), trace=format_lookup_trace)(_lookup(Protocol.IP6)),
     node("ip6-mfib-forward-rpf", nexts=("ip6-drop",), errors_of="ip6-input", trace=format_rpf_trace)(_rpf(Protocol.IP6)),
 )
+MFIB = table(Mfib)

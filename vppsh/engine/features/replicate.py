@@ -11,7 +11,6 @@ import numpy as np
 from vppsh.engine.buffer_data import copy_packets
 from vppsh.engine.context import Context
 from vppsh.engine.counters import count_each
-from vppsh.engine.fib.dpo import Dpos
 from vppsh.engine.fib.forwarding import DpoSlots
 from vppsh.engine.frame import Frame
 from vppsh.engine.replicate import Replicates
@@ -37,7 +36,7 @@ def format_replicate_trace(view: Any, record: ReplicateTrace) -> str:
 
 def _replicate(ctx: Context, frame: Frame) -> None:
     """The packet itself takes the first bucket, copies of it the others."""
-    buffers, replicates, dpos = ctx.buffers, ctx.get(Replicates), ctx.get(Dpos)
+    buffers, replicates = ctx.buffers, ctx.get(Replicates)
     rows = frame.indices(buffers)
     objects = buffers.adj_index[rows].astype(np.intp)
     count_each(replicates.packets, replicates.bytes, objects, buffers.packet_length(frame.rows))
@@ -60,7 +59,7 @@ def _replicate(ctx: Context, frame: Frame) -> None:
     if frame.traced:
         for place in np.flatnonzero(kept & (buffers.trace[out] >= 0)).tolist():
             index = int(objects[source[place]])
-            ctx.trace(int(out[place]), ReplicateTrace(index, dpos.format(targets[place], 0)))
+            ctx.trace(int(out[place]), ReplicateTrace(index, replicates.format_bucket(index, targets[place], 0)))
     for slot in dict.fromkeys(slots[kept].tolist()):
         ctx.enqueue(slot, out[kept & (slots == slot)], offset=frame.offset, rx=frame.rx, traced=frame.traced)
 

@@ -289,6 +289,8 @@ class RoutePath:
     address    next hop, 0 for none
     interface  sw_if_index, NO_INTERFACE for none
     table      index of the FIB in which the next hop (or, without one, the packet) is looked up
+
+    multicast_flags  what the path is for in a multicast entry
     """
 
     protocol: Protocol
@@ -304,6 +306,7 @@ class RoutePath:
     rpf_id: int = -1
     local_label: int = -1
     local_eos: int = 0
+    multicast_flags: int = 0
 
     def sort_key(self) -> tuple[int, int, int]:
         """Order of paths within one request."""

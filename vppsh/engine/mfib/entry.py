@@ -1,130 +1,113 @@
 """One entry of a multicast table: which interfaces it accepts from, and where packets are replicated to.
 
-Counterpart of vnet/mfib/mfib_entry.c. Each source of an entry has paths with flags of their own; the best
-source decides. A path with an interface lets packets in (Accept) or out (Forward) there; one without an
-interface is for us.
+Counterpart of vnet/mfib/mfib_entry.c. The best of an entry's sources decides.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from vppsh.engine.adjacency import Adjacency, Reason
-from vppsh.engine.fib import path_list as path_lists
 from vppsh.engine.fib.dpo import DROPS, Dpo
-from vppsh.engine.fib.path import Kind, Path
+from vppsh.engine.fib.path import CHAIN_OF, Kind, Path
 from vppsh.engine.fib.path_list import PathList
-from vppsh.engine.fib.types import NO_INTERFACE, PathListFlag, RoutePath, flag_names
-from vppsh.engine.mfib.types import ENTRY_FLAG_NAMES, INTERFACE_FLAG_NAMES, EntryFlag, Group, InterfaceFlag, MfibSource
+from vppsh.engine.fib.types import RoutePath
+from vppsh.engine.mfib.source import MfibEntrySource, MfibInterface
+from vppsh.engine.mfib.types import NO_RPF_ID, EntryFlag, Group, InterfaceFlag, MfibSource
 
 if TYPE_CHECKING:
-    from vppsh.engine.fib.fib import Fib
-    from vppsh.engine.replicate import Replicates
-
-
-class MfibEntrySource:
-    """What one source wants of an entry.
-
-    path_flags  what each path is for, by the path's identity
-    """
-
-    def __init__(self, source: MfibSource) -> None:
-        self.source = source
-        self.flags = EntryFlag(0)
-        self.path_list: PathList | None = None
-        self.path_flags: dict[tuple[object, ...], InterfaceFlag] = {}
-
-    @property
-    def is_empty(self) -> bool:
-        """Whether the source has nothing left to say."""
-        return not self.flags and self.path_list is None
-
-    def interfaces(self) -> dict[int, InterfaceFlag]:
-        """What paths say of interfaces, taken together."""
-        found: dict[int, InterfaceFlag] = {}
-        for path in self.path_list.paths if self.path_list is not None else ():
-            flags = self.flags_of(path)
-            if path.interface != NO_INTERFACE and flags:
-                found[path.interface] = found.get(path.interface, InterfaceFlag(0)) | flags
-        return found
-
-    def flags_of(self, path: Path) -> InterfaceFlag:
-        """What a path is for."""
-        return self.path_flags.get(path.identity(), InterfaceFlag(0))
+    from vppsh.engine.mfib.tables import Mfib
 
 
 class MfibEntry:
     """An entry.
 
-    interfaces  flags by sw_if_index, those of the best source
-    dpo         where packets go that are accepted: a replicate object, or a drop
+    dpo  where packets go that are accepted: a replicate object, or a drop
     """
 
-    def __init__(self, fib: Fib, replicates: Replicates, group: Group, fib_index: int, index: int) -> None:
+    # A path-list asks this of its children: load-balances of many plain ones it rewrites itself.
+    is_plain = False
+
+    def __init__(self, mfib: Mfib, group: Group, fib_index: int, index: int) -> None:
         self.group = group
         self.fib_index = fib_index
         self.index = index
         self.sources: list[MfibEntrySource] = []
-        self.interfaces: dict[int, InterfaceFlag] = {}
         self.dpo: Dpo = DROPS[group.protocol]
-        self._fib = fib
-        self._replicates = replicates
+        self._mfib = mfib
         self._followed: PathList | None = None
         self._adjacencies: list[Adjacency] = []
+        self._replicate: Dpo | None = None
 
-    # A path-list asks these of its children.
-    is_plain = False
+    @property
+    def best(self) -> MfibEntrySource | None:
+        """The source that decides."""
+        return self.sources[0] if self.sources else None
 
     @property
     def flags(self) -> EntryFlag:
-        """Flags of the best source."""
-        return self.sources[0].flags if self.sources else EntryFlag(0)
+        """What the entry does besides forwarding."""
+        return self.best.flags if self.best is not None else EntryFlag(0)
+
+    @property
+    def rpf_id(self) -> int:
+        """What packets must bear to be accepted, instead of coming in by one of the interfaces."""
+        return self.best.rpf_id if self.best is not None else NO_RPF_ID
+
+    @property
+    def interfaces(self) -> dict[int, MfibInterface]:
+        """Where something is done, by sw_if_index."""
+        return self.best.interfaces if self.best is not None else {}
+
+    def accept_flags(self, sw_if_index: int) -> InterfaceFlag:
+        """What packets from an interface are judged by; nothing gives packets an RPF-ID that could let them in."""
+        interface = self.interfaces.get(sw_if_index)
+        return interface.flags if interface is not None and self.rpf_id == NO_RPF_ID else InterfaceFlag(0)
 
     def accepts(self, sw_if_index: int) -> bool:
         """Whether packets for the group may come in by an interface."""
-        flags = self.interfaces.get(sw_if_index, InterfaceFlag(0))
-        return bool(flags & InterfaceFlag.ACCEPT or self.flags & EntryFlag.ACCEPT_ALL)
+        return bool(self.accept_flags(sw_if_index) & InterfaceFlag.ACCEPT or self.flags & EntryFlag.ACCEPT_ALL)
 
-    def set_flags(self, source: MfibSource, flags: EntryFlag) -> None:
+    def signals(self, accepted_by: InterfaceFlag) -> bool:
+        """Whether the control plane wants to hear of packets that are judged by these flags."""
+        return bool(self.flags & EntryFlag.SIGNAL) != bool(accepted_by & InterfaceFlag.NEGATE_SIGNAL)
+
+    def signal(self, sw_if_index: int) -> None:
+        """Note that there is something for the control plane to hear of."""
+        if sw_if_index in self.interfaces:
+            self.interfaces[sw_if_index].flags |= InterfaceFlag.SIGNAL_PRESENT
+
+    def set_flags(self, source: MfibSource, flags: EntryFlag, rpf_id: int = NO_RPF_ID) -> None:
         """A source says what the entry does besides forwarding."""
-        self._source(source).flags = flags
+        wanted = self._source(source)
+        wanted.flags, wanted.rpf_id = flags, rpf_id
+        self._changed()
+
+    def update_paths(self, source: MfibSource, routes: Sequence[RoutePath]) -> None:
+        """A source adds paths, or changes what they are for."""
+        self._source(source).update_paths(routes)
         self._changed()
 
     def update_path(self, source: MfibSource, route: RoutePath, flags: InterfaceFlag) -> None:
-        """A source adds a path, or changes what it is for."""
-        wanted = self._source(source)
-        old = wanted.path_list
-        new = path_lists.create(self._fib, PathListFlag.NO_URPF, [route]) if old is None else path_lists.copy_and_add(
-            old, PathListFlag.NO_URPF, [route]
-        )  # fmt: skip
-        new.lock()
-        wanted.path_list = new
-        for path in new.paths:
-            if path.matches(route):
-                wanted.path_flags[path.identity()] = flags
-        self._changed()
-        if old is not None:
-            old.unlock()
+        """The same for one path that is for this."""
+        self.update_paths(source, [replace(route, multicast_flags=int(flags))])
 
-    def remove_path(self, source: MfibSource, route: RoutePath) -> None:
-        """A source takes a path away."""
-        wanted = next((known for known in self.sources if known.source is source), None)
-        if wanted is None or wanted.path_list is None:
-            return
-        old = wanted.path_list
-        wanted.path_list = path_lists.copy_and_remove(old, PathListFlag.NO_URPF, [route])
-        if wanted.path_list is not None:
-            wanted.path_list.lock()
+    def remove_paths(self, source: MfibSource, routes: Sequence[RoutePath]) -> None:
+        """A source takes paths away."""
+        for known in self.sources:
+            if known.source is source:
+                known.remove_paths(routes)
         self._changed()
-        old.unlock()
 
     def remove_source(self, source: MfibSource) -> None:
         """A source no longer wants the entry."""
-        for known in [known for known in self.sources if known.source is source]:
-            self.sources.remove(known)
-            self._changed()
-            if known.path_list is not None:
-                known.path_list.unlock()
+        gone = [known for known in self.sources if known.source is source]
+        self.sources = [known for known in self.sources if known.source is not source]
+        self._changed()
+        for known in gone:
+            known.destroy()
 
     def back_walk(self, reason: Reason, depth: int) -> None:
         """A path has changed."""
@@ -134,42 +117,26 @@ class MfibEntry:
         """Let go of what the entry forwards to."""
         self._follow(None)
         self._forward_to([])
-
-    def format(self, *, detail: bool = False) -> str:
-        """The entry as `show ip mfib` prints it."""
-        text = f"{self.group}: {format_entry_flags(self.flags)}"
-        if detail:
-            text += f"\n fib:{self.fib_index} index:{self.index} locks:1\n" + "".join(self._format_source(known) for known in self.sources)
-        text += "\n  Interfaces:"
-        text += "".join(f"\n  {self._format_interface(index, flags)}" for index, flags in self.interfaces.items())
-        chain = f"multicast-{self.group.protocol.text}-chain"
-        return f"{text}\n  {chain}\n  {self._fib.dpos.format(self.dpo, 2, self.group.protocol)}\n"
-
-    def _format_source(self, known: MfibEntrySource) -> str:
-        paths = known.path_list.paths if known.path_list is not None else []
-        text = f"  src:{known.source.text} flags:none locks:1: {format_entry_flags(known.flags)}\n"
-        text += known.path_list.format(4) if known.path_list is not None else ""
-        text += "    Extensions:\n"
-        text += "".join(f"     path:{path.index} flags:{format_interface_flags(known.flags_of(path))}\n" for path in paths)
-        text += "    Interface-Forwarding:\n"
-        return text + "".join(f"    {self._format_interface(index, flags)}\n" for index, flags in known.interfaces().items())
-
-    def _format_interface(self, sw_if_index: int, flags: InterfaceFlag) -> str:
-        return f" {self._fib.interface_name(sw_if_index)}: {format_interface_flags(flags)}"
+        for known in self.sources:
+            known.destroy()
 
     def _source(self, source: MfibSource) -> MfibEntrySource:
         for known in self.sources:
             if known.source is source:
                 return known
-        self.sources.append(MfibEntrySource(source))
+        wanted = MfibEntrySource(self._mfib.fib, self._mfib.interfaces, source)
+        self.sources.append(wanted)
         self.sources.sort(key=lambda known: known.source)
-        return self._source(source)
+        return wanted
 
     def _changed(self) -> None:
         """Take over what the best source says now."""
+        gone = [known for known in self.sources if known.is_empty]
         self.sources = [known for known in self.sources if not known.is_empty]
-        self._follow(self.sources[0].path_list if self.sources else None)
+        self._follow(self.best.path_list if self.best is not None else None)
         self._stack()
+        for known in gone:
+            known.destroy()
 
     def _follow(self, path_list: PathList | None) -> None:
         """Be told when the paths change."""
@@ -182,34 +149,37 @@ class MfibEntry:
         self._followed = path_list
 
     def _stack(self) -> None:
-        """Work out the interfaces, and where packets go."""
-        best = self.sources[0] if self.sources else None
-        self.interfaces = best.interfaces() if best is not None else {}
+        """Work out where packets go."""
+        best = self.best
         paths = best.path_list.paths if best is not None and best.path_list is not None else []
-        self._forward_to([path for path in paths if best is not None and path.is_resolved and best.flags_of(path) & InterfaceFlag.FORWARD])
+        forwarding = InterfaceFlag.FORWARD
+        self._forward_to([path for path in paths if best is not None and path.is_resolved and best.path_flags[path] & forwarding])
 
     def _forward_to(self, paths: list[Path]) -> None:
-        protocol = self.group.protocol
-        adjacencies, held = self._fib.adjacencies, self._adjacencies
-        self._adjacencies = [adjacencies.mcast(protocol, protocol, path.interface) for path in paths if path.kind is Kind.ATTACHED]
-        outgoing = iter(self._adjacencies)
-        buckets = [next(outgoing).dpo if path.kind is Kind.ATTACHED else path.dpo for path in paths]
-        if buckets:
-            if self.dpo.is_drop:
-                self.dpo = self._replicates.create(protocol)
-            self._replicates.update(self.dpo.index, buckets)
-        elif not self.dpo.is_drop:
-            self._replicates.destroy(self.dpo.index)
-            self.dpo = DROPS[protocol]
+        protocol, replicates = self.group.protocol, self._mfib.replicates
+        held, self._adjacencies = self._adjacencies, []
+        buckets = [self._bucket(path) for path in paths]
+        if buckets and not self.flags & EntryFlag.EXCLUSIVE:
+            if self._replicate is None:
+                self._replicate = replicates.create(protocol)
+            replicates.update(self._replicate.index, buckets)
+            self.dpo = self._replicate
+        else:
+            self.dpo = buckets[0] if buckets else DROPS[protocol]
+            if self._replicate is not None:
+                replicates.destroy(self._replicate.index)
+                self._replicate = None
         for adjacency in held:
-            adjacencies.unlock(adjacency)
+            self._mfib.fib.adjacencies.unlock(adjacency)
 
-
-def format_entry_flags(flags: EntryFlag) -> str:
-    """` flags:Drop,`, or nothing."""
-    return f" flags:{flag_names(flags, ENTRY_FLAG_NAMES)}" if flags else ""
-
-
-def format_interface_flags(flags: InterfaceFlag) -> str:
-    """`Accept,Forward,`."""
-    return flag_names(flags, INTERFACE_FLAG_NAMES)
+    def _bucket(self, path: Path) -> Dpo:
+        """Where a path leads: out of an interface to the group, by an adjacency that the entry holds."""
+        fib, protocol = self._mfib.fib, self.group.protocol
+        if path.kind is not Kind.ATTACHED:
+            return path.forwarding(CHAIN_OF[protocol])
+        if fib.is_point_to_point(path.interface):
+            adjacency = fib.adjacencies.neighbor(path.protocol, protocol, 0, path.interface)
+        else:
+            adjacency = fib.adjacencies.mcast(path.protocol, protocol, path.interface)
+        self._adjacencies.append(adjacency)
+        return adjacency.dpo

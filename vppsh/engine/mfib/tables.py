@@ -7,7 +7,7 @@ ask once per flow of a frame (see `Mfib.lookup`), so that plain dictionaries are
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,11 +17,12 @@ from vppsh.engine.fib.fib import Fib
 from vppsh.engine.fib.rows import Pool
 from vppsh.engine.fib.table import FibTable
 from vppsh.engine.fib.types import PathFlag, Protocol, RoutePath
+from vppsh.engine.hash_order import hash_order
 from vppsh.engine.ip_enable import IpEnable
+from vppsh.engine.link_local import TABLE_FLAG
 from vppsh.engine.mfib.entry import MfibEntry
 from vppsh.engine.mfib.types import ANY, EntryFlag, Group, InterfaceFlag, MfibSource
 from vppsh.engine.replicate import Replicates
-from vppsh.registry import table
 
 if TYPE_CHECKING:
     from vppsh.engine.engine import Engine
@@ -54,11 +55,19 @@ class MfibTable:
             self.find_or_create(group).update_path(MfibSource.SPECIAL, route, InterfaceFlag.FORWARD)
 
     def __iter__(self) -> Iterator[MfibEntry]:
-        """Shorter groups first, then by address; those of single senders last."""
-        for length in sorted(self._by_length):
-            entries = self._by_length[length]
-            yield from (entries[network] for network in sorted(entries))
-        yield from (self._of_senders[key] for key in sorted(self._of_senders))
+        """By the address of the group, as it was first written."""
+        if self.unicast.protocol is Protocol.IP6:
+            everything = [entry for entries in self._by_length.values() for entry in entries.values()] + [*self._of_senders.values()]
+            return iter(sorted(everything, key=lambda entry: (entry.group.group, entry.group.source, entry.group.length)))
+        # VPP compares only groups here: the rest is the order in which its hashes are walked, one hash for each length.
+        hashes = [self._by_length[length].values() for length in sorted(self._by_length)] + [self._of_senders.values()]
+        walked = [entry for entries in hashes for entry in _in_hash_order(entries)]
+        return iter(sorted(walked, key=lambda entry: entry.group.group))
+
+    def counts(self) -> list[tuple[int, int]]:
+        """How many entries there are of each length; an entry of a single sender is twice as long as an address."""
+        found = [(length, len(self._by_length[length])) for length in sorted(self._by_length)]
+        return found + [(2 * self.unicast.protocol.bits, len(self._of_senders))] * bool(self._of_senders)
 
     def find(self, group: Group) -> MfibEntry | None:
         """The entry of exactly this group and sender."""
@@ -94,13 +103,16 @@ class MfibTable:
             self._lengths = sorted(self._by_length, reverse=True)
         self._mfib.free_entry(entry)
 
-    def lookup(self, group: int, source: int = ANY) -> MfibEntry:
-        """The entry that packets from a sender to a group meet; every table has a default entry."""
-        entry = self._of_senders.get((group, source)) if self._of_senders else None
+    def lookup(self, group: int, source: int = ANY, length: int | None = None) -> MfibEntry:
+        """The entry that packets from a sender to a group meet, with so many bits at most; every table has a default entry."""
+        entry = self._of_senders.get((group, source)) if self._of_senders and length is None else None
         if entry is not None:
             return entry
         bits = self.unicast.protocol.bits
+        longest = bits if length is None else length
         for length in self._lengths:
+            if length > longest:
+                continue
             host = bits - length
             entry = self._by_length[length].get(group >> host << host)
             if entry is not None:
@@ -108,25 +120,36 @@ class MfibTable:
         raise LookupError(f"no default entry in {self.unicast.protocol.fib_name} multicast table {self.unicast.index}")
 
 
+def _in_hash_order(entries: Iterable[MfibEntry]) -> list[MfibEntry]:
+    """Entries of IPv4 groups of one length, in the order of VPP's hash of their addresses, as they lie in memory."""
+    by_key = {_swapped(entry.group.network) << 32 | _swapped(entry.group.source): entry for entry in entries}
+    return [by_key[key] for key in hash_order(by_key)]
+
+
+def _swapped(address: int) -> int:
+    return int.from_bytes(address.to_bytes(4, "big"), "little")
+
+
 class Mfib:
-    """The multicast tables, and the entries by index."""
+    """The multicast tables, and the entries and their interfaces by index."""
 
     def __init__(self, engine: Engine) -> None:
-        self._fib = engine.get(Fib)
-        self._replicates = engine.get(Replicates)
-        self._entries = Pool()
+        self.fib = engine.get(Fib)
+        self.replicates = engine.get(Replicates)
+        self.interfaces = Pool()
+        self.entries = Pool()
         self._tables: dict[tuple[Protocol, int], MfibTable] = {}
         for protocol in SPECIALS:
             self.table(protocol, 0)
         engine.get(IpEnable).subscribe(self._ip_changed)
 
     def __getitem__(self, index: int) -> MfibEntry:
-        entry: MfibEntry = self._entries.items[index]
+        entry: MfibEntry = self.entries.items[index]
         return entry
 
     def table(self, protocol: Protocol, fib_index: int) -> MfibTable:
         """The multicast table beside a unicast one."""
-        unicast = self._fib.tables(protocol)[fib_index]
+        unicast = self.fib.tables(protocol)[fib_index]
         known = self._tables.get((protocol, fib_index))
         if known is None or known.unicast is not unicast:
             if known is not None:
@@ -134,6 +157,10 @@ class Mfib:
                     self.free_entry(entry)
             known = self._tables[protocol, fib_index] = MfibTable(self, unicast)
         return known
+
+    def tables(self, protocol: Protocol) -> list[MfibTable]:
+        """The tables of a protocol, beside those of its unicast tables that routes can be put in."""
+        return [self.table(protocol, unicast.index) for unicast in self.fib.tables(protocol) if unicast.flag_text != TABLE_FLAG]
 
     def lookup(self, protocol: Protocol, fib_indices: NDArray[np.int32], flows: NDArray[np.void]) -> NDArray[np.int32]:
         """Indices of the entries for packets; `flows` are their source and destination addresses as they lie in the header."""
@@ -150,24 +177,21 @@ class Mfib:
 
     def new_entry(self, group: Group, fib_index: int) -> MfibEntry:
         """An entry with an index of its own."""
-        entry = MfibEntry(self._fib, self._replicates, group, fib_index, 0)
-        entry.index = self._entries.add(entry)
+        entry = MfibEntry(self, group, fib_index, 0)
+        entry.index = self.entries.add(entry)
         return entry
 
     def free_entry(self, entry: MfibEntry) -> None:
         """Give an entry's index back."""
         entry.destroy()
-        self._entries.remove(entry.index)
+        self.entries.remove(entry.index)
 
     def _ip_changed(self, protocol: Protocol, sw_if_index: int, enabled: bool) -> None:
         """Let packets to the groups that are for us in, or no longer."""
-        known = self.table(protocol, self._fib.tables(protocol).index_of_interface(sw_if_index))
+        known = self.table(protocol, self.fib.tables(protocol).index_of_interface(sw_if_index))
         route = RoutePath(protocol, interface=sw_if_index)
         for group in SPECIALS[protocol]:
             if enabled:
                 known.find_or_create(group).update_path(MfibSource.SPECIAL, route, InterfaceFlag.ACCEPT)
             else:
-                known.find_or_create(group).remove_path(MfibSource.SPECIAL, route)
-
-
-MFIB = table(Mfib)
+                known.find_or_create(group).remove_paths(MfibSource.SPECIAL, [route])

@@ -9,6 +9,7 @@ from vppsh.engine.fib.types import Protocol, format_address
 
 ANY = 0
 """The source of an entry for all senders."""
+NO_RPF_ID = 0
 
 
 class Group(NamedTuple):
@@ -24,6 +25,11 @@ class Group(NamedTuple):
         """The group with its host bits cleared."""
         host = self.protocol.bits - self.length
         return self.group >> host << host
+
+    @property
+    def version(self) -> int:
+        """The version of IP."""
+        return 4 if self.protocol is Protocol.IP4 else 6
 
     def __str__(self) -> str:
         sender = "*" if self.source == ANY else format_address(self.protocol, self.source)
@@ -57,6 +63,7 @@ class EntryFlag(enum.IntFlag):
 
 
 ENTRY_FLAG_NAMES = ("Signal", "Drop", "Connected", "Accept-all-itf", "Exclusive", "Inherit-Accept")
+ENTRY_FLAG_SHORT_NAMES = ("S", "D", "C", "AA", "E", "IA")
 
 
 class InterfaceFlag(enum.IntFlag):
@@ -70,3 +77,4 @@ class InterfaceFlag(enum.IntFlag):
 
 
 INTERFACE_FLAG_NAMES = ("Negate-Signal", "Accept", "Forward", "Signal-Present", "Don't-Preserve")
+INTERFACE_FLAG_SHORT_NAMES = ("NS", "A", "F", "SP", "DP")

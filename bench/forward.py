@@ -16,6 +16,7 @@ from vppsh.engine.engine import Engine
 from vppsh.session import Session
 
 PACKETS, ROUNDS, NEIGHBOURS = 400_000, 9, 8
+LARGEST = 4096
 FIRST_ROUTE = 10 << 8 | 64  # 10.64.0.0/24
 STREAM = (
     "packet-generator new {{ name s limit {packets} size 64-64 interface pg0 node ethernet-input maxframe {vector} data {{ "
@@ -54,10 +55,11 @@ def measure(vector: int, routes: int, interfaces: int) -> dict[str, object]:
         answer = session.execute(line)
         if answer.failed:
             raise SystemExit(f"{line}\n{answer.text}")
-    best = beside = 0.0
+    best = beside = beside_largest = 0.0
     costs: list[dict[str, object]] = []
     for _ in range(ROUNDS):
         beside = max(beside, yardstick.mpps(vector, runs=1))
+        beside_largest = beside if vector == LARGEST else max(beside_largest, yardstick.mpps(LARGEST, runs=1))
         before = {node.name: (node.clocks, node.vectors, node.calls) for node in engine.graph}
         sent = transmitted(engine)
         session.execute("packet-generator enable-stream s")
@@ -73,7 +75,7 @@ def measure(vector: int, routes: int, interfaces: int) -> dict[str, object]:
                 clocks, vectors, calls = (now - then for now, then in zip((node.clocks, node.vectors, node.calls), before[node.name]))
                 if vectors:
                     costs.append({"node": node.name, "nanoseconds": clocks / vectors, "vectors_per_call": vectors / calls})
-    return {"mpps": best, "yardstick": beside, "costs": costs}
+    return {"mpps": best, "yardstick": beside, "yardstick_largest": beside_largest, "costs": costs}
 
 
 def main() -> None:

@@ -51,11 +51,11 @@ class Figure:
 
 @dataclass(frozen=True)
 class NodeCost:
-    """What one node of the graph cost, from `show runtime`: nanoseconds a packet."""
+    """What one node of the graph cost, from `show runtime`: nanoseconds a packet, and which part of all packets it saw."""
 
     node: str
     nanoseconds: float
-    vectors_per_call: float
+    part: float
 
 
 @dataclass(frozen=True)

@@ -60,7 +60,7 @@ def measure(vector: int, routes: int, interfaces: int) -> dict[str, object]:
     for _ in range(ROUNDS):
         beside = max(beside, yardstick.mpps(vector, runs=1))
         beside_largest = beside if vector == LARGEST else max(beside_largest, yardstick.mpps(LARGEST, runs=1))
-        before = {node.name: (node.clocks, node.vectors, node.calls) for node in engine.graph}
+        before = {node.name: (node.clocks, node.vectors) for node in engine.graph}
         sent = transmitted(engine)
         session.execute("packet-generator enable-stream s")
         start = time.process_time()
@@ -72,9 +72,9 @@ def measure(vector: int, routes: int, interfaces: int) -> dict[str, object]:
         if mpps > best:
             best, costs = mpps, []
             for node in engine.graph:
-                clocks, vectors, calls = (now - then for now, then in zip((node.clocks, node.vectors, node.calls), before[node.name]))
+                clocks, vectors = (now - then for now, then in zip((node.clocks, node.vectors), before[node.name]))
                 if vectors:
-                    costs.append({"node": node.name, "nanoseconds": clocks / vectors, "vectors_per_call": vectors / calls})
+                    costs.append({"node": node.name, "nanoseconds": clocks / vectors, "part": vectors / PACKETS})
     return {"mpps": best, "yardstick": beside, "yardstick_largest": beside_largest, "costs": costs}
 
 

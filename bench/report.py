@@ -61,7 +61,8 @@ def cost_table(title: str, columns: dict[str, tuple[NodeCost, ...]]) -> Iterable
     for node in nodes:
         cells = [next((f"{cost.nanoseconds:.1f}" for cost in costs if cost.node == node), "") for costs in columns.values()]
         yield f"| {node} | " + " | ".join(cells) + " |"
-    yield "| **sum** | " + " | ".join(f"**{sum(cost.nanoseconds for cost in costs):.1f}**" for costs in columns.values()) + " |"
+    sums = (sum(cost.nanoseconds * cost.part for cost in costs) for costs in columns.values())
+    yield "| **each packet** | " + " | ".join(f"**{total:.1f}**" for total in sums) + " |"
     yield ""
 
 

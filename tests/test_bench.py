@@ -66,14 +66,14 @@ def test_the_table_is_rewritten_and_the_prose_stays(tmp_path: Path) -> None:
     page.write_text(f"before\n{report.BEGIN}\nold figures\n{report.END}\nafter\n")
     case = Case("c", "Some case", 1, lambda bench: Outcome(()), "bench.cases.c")
     figure = Figure("a rate", 1.234, "Mpps", Target(0.4, at_least=True), yardstick=2.0, share=0.617)
-    outcome = Outcome((figure,), {"one": (NodeCost("ip4-input", 20.04, 256.0), NodeCost("ip4-lookup", 30.0, 256.0))})
+    outcome = Outcome((figure,), {"one": (NodeCost("ip4-input", 20.04, 1.0), NodeCost("ip4-lookup", 30.0, 0.5))})
     report.rewrite(page, report.text({case: outcome}, tmp_path))
     text = page.read_text()
     assert text.startswith("before\n")
     assert text.endswith(f"{report.END}\nafter\n")
     assert "old figures" not in text
     assert "| a rate | 1.23 Mpps | 2 Mpps | 0.62 | ≥ 0.4 | yes |" in text
-    assert "| **sum** | **50.0** |" in text
+    assert "| **each packet** | **35.0** |" in text
 
 
 def test_a_page_without_its_markers_is_left_alone(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 
 import pytest
+from scapy.layers.inet6 import ICMPv6ND_NA, ICMPv6ND_NS, ICMPv6NDOptDstLLAddr, IPv6
 from scapy.layers.l2 import ARP, Ether
 
 from tests.graphs import SIZES, call
@@ -13,6 +14,7 @@ from tests.routers import Router, mac, neighbor_mac, number
 from vppsh.engine.addresses import Addresses
 from vppsh.engine.features.arp.proxy import ArpProxy, ProxyRange
 from vppsh.engine.features.arp.request import ArpRequests
+from vppsh.engine.features.arping import Arping
 from vppsh.engine.fib.types import Protocol
 from vppsh.engine.neighbor_counters import Direction, Message, NeighborCounters
 from vppsh.engine.neighbors import Neighbors
@@ -189,6 +191,39 @@ def test_we_announce_addresses() -> None:
     message = Ether(data)[ARP]
     assert (name, Ether(data).dst) == ("if1", BROADCAST)
     assert (message.op, message.psrc, message.pdst) == (1, "10.0.1.1", "10.0.1.1")
+
+
+def test_who_answers_for_an_address_is_counted_while_somebody_listens() -> None:
+    router = Router()
+    arping, sw_if_index = router.engine.get(Arping), router.interfaces[0].sw_if_index
+    run = arping.start(Protocol.IP4, sw_if_index, number("10.0.0.77"))
+    assert run is not None
+    assert arping.start(Protocol.IP4, sw_if_index, number("10.0.0.78")) is None
+    arping.ask(run)
+    router.settle()
+    assert Ether(router.left[-1][1])[ARP].pdst == "10.0.0.77"
+    others = [asked("10.0.0.1", "10.0.0.78", op=2), asked("10.0.0.1", "10.0.0.77", op=1)]
+    assert len(receive(router, asked("10.0.0.1", op=2), *others, asked("10.0.0.1", op=2))) == 1
+    assert (run.replies, run.mac) == (2, bytes.fromhex(STRANGER.replace(":", "")))
+    assert learned(router, "10.0.0.77") == run.mac, "what is seen goes on"
+    arping.stop(run)
+    receive(router, asked("10.0.0.1", op=2))
+    assert run.replies == 2
+
+
+def test_who_answers_for_an_ip6_address() -> None:
+    router = Router(ip6=True)
+    arping, sw_if_index = router.engine.get(Arping), router.interfaces[0].sw_if_index
+    run = arping.start(Protocol.IP6, sw_if_index, number("2001:db8::77"))
+    assert run is not None
+    arping.ask(run)
+    router.settle()
+    solicited = Ether(router.left[-1][1])
+    assert solicited[ICMPv6ND_NS].tgt == "2001:db8::77"
+    option = ICMPv6NDOptDstLLAddr(lladdr=STRANGER)
+    answer = IPv6(src="2001:db8::77", dst="2001:db8::1", hlim=255) / ICMPv6ND_NA(tgt="2001:db8::77", R=0) / option
+    router.send("ip6-input", bytes(answer))
+    assert (run.replies, run.mac) == (1, bytes.fromhex(STRANGER.replace(":", "")))
 
 
 def test_neighbours_keep_their_address_when_a_request_is_forged() -> None:

@@ -34,6 +34,8 @@ def chain(packet: bytes) -> list[tuple[int, int]]:
 
     What lies behind the fragment header of any fragment but the first is named, but not looked into.
     """
+    if len(packet) < ip6.HEADER.itemsize:
+        return []
     end = min(len(packet), DEEPEST, ip6.HEADER.itemsize + int.from_bytes(packet[4:6], "big"))
     protocol, at = packet[6], ip6.HEADER.itemsize
     found: list[tuple[int, int]] = []

@@ -17,16 +17,20 @@ ARC_END = feature("interface-output", "interface-output-arc-end")
 
 
 def _to_node(ctx: Context, frame: Frame, role: str) -> Nexts:
-    """The slots of the output or tx nodes of the packets' tx interfaces."""
-    interfaces = ctx.get(Interfaces)
+    """The slots of the output or tx nodes of the packets' tx interfaces; what is for no interface is dropped."""
     wanted = ctx.buffers.tx_sw_if_index[frame.rows]
     first = int(wanted[0])
     if (wanted == first).all():
-        return ctx.engine.graph.add_next(ctx.node, getattr(interfaces[first].hardware, role))
+        return _slot(ctx, first, role)
     found, where = np.unique(wanted, return_inverse=True)
-    slots = [ctx.engine.graph.add_next(ctx.node, getattr(interfaces[index].hardware, role)) for index in found.tolist()]
-    nexts: np.ndarray = np.array(slots)[where]
+    nexts: np.ndarray = np.array([_slot(ctx, index, role) for index in found.tolist()])[where]
     return nexts
+
+
+def _slot(ctx: Context, sw_if_index: int, role: str) -> int:
+    interfaces, graph = ctx.get(Interfaces), ctx.engine.graph
+    known = sw_if_index in interfaces
+    return graph.add_next(ctx.node, getattr(interfaces[sw_if_index].hardware, role) if known else graph["error-drop"])
 
 
 @node("interface-output", index=743)

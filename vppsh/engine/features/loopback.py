@@ -26,6 +26,8 @@ def _echo_to(engine: Engine, interface: Interface) -> NodeFunction:
     def loopback_tx(ctx: Context, frame: Frame) -> Nexts:
         buffers, rows = ctx.buffers, frame.rows
         sent_to = buffers.tx_sw_if_index[rows].copy()
+        # What a stream sends here need not say that it is for us.
+        sent_to[sent_to < 0] = interface.sw_if_index
         interfaces.tx.add_each(sent_to, buffers.packet_length(rows))
         buffers.rx_sw_if_index[rows] = sent_to
         buffers.tx_sw_if_index[rows] = -1

@@ -26,7 +26,7 @@ from vppsh.engine.features.icmp6.errors import (
 )  # fmt: skip
 from vppsh.engine.features.ip6.trace import format_input_trace, trace_input
 from vppsh.engine.features.nd.message import ALL_NODES, HOP_LIMIT, ip6_packet
-from vppsh.engine.features.nd.neighbor import MAC_BYTES, NeighborDiscovery, read_message
+from vppsh.engine.features.nd.neighbor import NeighborDiscovery, read_message, turn_back
 from vppsh.engine.features.nd.router import DELAY_BETWEEN_ANSWERS, Router, Routers, read_advertisement
 from vppsh.engine.features.nd.solicit_router import RouterSearch
 from vppsh.engine.frame import Frame
@@ -99,13 +99,7 @@ class Advertiser:
     def _readdress(self, index: int, router: Router) -> None:
         """Let the Ethernet header that the solicitation came with lead back."""
         buffers = self._ctx.buffers
-        back = int(buffers.current_data[index]) - int(buffers.l2_hdr_offset[index])
-        buffers.current_data[index] -= back
-        buffers.current_length[index] += back
-        start = HEADROOM + int(buffers.current_data[index])
-        header = buffers.data[index, start : start + 2 * MAC_BYTES]
-        header[:MAC_BYTES] = header[MAC_BYTES:].copy()
-        header[MAC_BYTES:] = np.frombuffer(router.link.interface.mac, np.uint8)
+        turn_back(buffers, index, router.link.interface.mac)
         buffers.tx_sw_if_index[index] = router.link.interface.sw_if_index
 
 

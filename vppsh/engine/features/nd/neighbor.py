@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from vppsh.engine.adjacency import Adjacencies
-from vppsh.engine.buffers import HEADROOM, BufferPool
+from vppsh.engine.buffers import HEADROOM, BufferFlag, BufferPool
 from vppsh.engine.context import Context, Nexts
 from vppsh.engine.features.icmp6.errors import (
     NEIGHBOR_ADVERTISEMENTS_RX,
@@ -66,6 +66,20 @@ def read_message(buffers: BufferPool, index: int, option: int, length: int = icm
     options = payload[length:]
     known = len(options) == OPTION_BYTES and options[:2] == bytes((option, 1))
     return NeighborMessage(source, target, options[2:] if known else None, payload)
+
+
+def turn_back(buffers: BufferPool, index: int, mac: bytes | None) -> None:
+    """Let the link-layer header that a message came with lead its answer back, from `mac`; nothing if it came without one."""
+    length = int(buffers.current_data[index]) - int(buffers.l2_hdr_offset[index])
+    if length < 2 * MAC_BYTES or not buffers.flags[index] & BufferFlag.L2_HDR_OFFSET_VALID:
+        return
+    buffers.current_data[index] -= length
+    buffers.current_length[index] += length
+    start = HEADROOM + int(buffers.current_data[index])
+    header = buffers.data[index, start : start + 2 * MAC_BYTES]
+    header[:MAC_BYTES] = header[MAC_BYTES:].copy()
+    if mac is not None:
+        header[MAC_BYTES:] = np.frombuffer(mac, np.uint8)
 
 
 class NeighborDiscovery:
@@ -130,13 +144,7 @@ class NeighborDiscovery:
         kept = buffers.data[index, start : start + 4].tobytes()
         buffers.data[index, start : start + len(packet)] = np.frombuffer(kept + packet[4:], np.uint8)
         # The Ethernet header that it came with serves again, tags included.
-        length = int(buffers.l3_hdr_offset[index]) - int(buffers.l2_hdr_offset[index])
-        buffers.current_data[index] -= length
-        buffers.current_length[index] += length
-        header = buffers.data[index, start - length : start]
-        header[:MAC_BYTES] = header[MAC_BYTES : 2 * MAC_BYTES]
-        if ethernet:
-            header[MAC_BYTES : 2 * MAC_BYTES] = np.frombuffer(interface.mac, np.uint8)
+        turn_back(buffers, index, interface.mac if ethernet else None)
         buffers.tx_sw_if_index[index], buffers.rx_sw_if_index[index] = sw_if_index, LOCAL0
         self.counters.count(Protocol.IP6, Direction.TX, Message.REPLY, sw_if_index)
 

@@ -10,7 +10,10 @@ from vppsh.engine.frame import Frame
 
 if TYPE_CHECKING:
     from vppsh.engine.context import Context
+    from vppsh.engine.engine import Engine
     from vppsh.engine.fib.tables import FibTables
+
+INDENT = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,16 +25,12 @@ class InputTrace:
 
 @dataclass(frozen=True, slots=True)
 class ForwardTrace:
-    """Where a packet goes: the table (or the tx interface), the object found, the flow hash, the header.
-
-    adjacency  the text of the adjacency, where one is used
-    """
+    """Where a packet goes: the table (or the tx interface), the object found, the flow hash, the header."""
 
     fib_index: int
     dpo_index: int
     flow_hash: int
     data: bytes
-    adjacency: str = ""
 
     @property
     def summary(self) -> str:
@@ -45,19 +44,20 @@ def trace_input(ctx: Context, frame: Frame, size: int) -> None:
         ctx.trace(index, InputTrace(ctx.buffers.peek(index, size)))
 
 
-def trace_forward(ctx: Context, frame: Frame, tables: FibTables, size: int, *, adjacency: bool = False, received: bool = False) -> None:
+def format_adjacency(view: Engine, index: int, head: str) -> str:
+    """The adjacency of a traced packet as it is now, behind what a trace says before it (and two spaces before that)."""
+    adjacencies = view.get(Adjacencies)
+    adjacency = adjacencies.find(index)
+    return head + (adjacencies.format(adjacency, INDENT + len(head)) if adjacency else "<invalid adjacency>")
+
+
+def trace_forward(ctx: Context, frame: Frame, tables: FibTables, size: int, *, received: bool = False) -> None:
     """Capture what was decided for traced packets; `received`: the object of the source lookup instead."""
     if not frame.traced:
         return
-    buffers, adjacencies = ctx.buffers, ctx.get(Adjacencies)
+    buffers = ctx.buffers
     for _, index in ctx.traced(frame):
         tx = int(buffers.tx_sw_if_index[index])
         table = tx if tx >= 0 else int(tables.fib_index_of[int(buffers.rx_sw_if_index[index])])
         dpo = int((buffers.adj_index_rx if received else buffers.adj_index)[index])
-        text = ""
-        if adjacency:
-            found = adjacencies.find(dpo)
-            # Where the text will begin: behind two spaces and what the formatter of rewrite nodes puts before it.
-            column = 2 + len(f"tx_sw_if_index {table} dpo-idx {dpo} : ")
-            text = adjacencies.format(found, column) if found else "<invalid adjacency>"
-        ctx.trace(index, ForwardTrace(table, dpo, int(buffers.flow_hash[index]), buffers.peek(index, size), text))
+        ctx.trace(index, ForwardTrace(table, dpo, int(buffers.flow_hash[index]), buffers.peek(index, size)))

@@ -13,6 +13,7 @@ import numpy as np
 
 from vppsh.engine.adjacency import Adjacencies
 from vppsh.engine.context import Context, Nexts
+from vppsh.engine.forward_trace import format_adjacency
 from vppsh.engine.frame import Frame
 from vppsh.engine.rewrite import adjacency_of
 from vppsh.engine.tunnel.midchain import Midchains
@@ -30,10 +31,7 @@ class MidchainTrace:
 
 def format_midchain_trace(view: Any, record: MidchainTrace) -> str:
     """VPP's `adj-midchain:[6]:ipv4 via 0.0.0.0 ipip0: ...`."""
-    head = f"adj-midchain:[{record.adjacency}]:"
-    adjacencies = view.get(Adjacencies)
-    adjacency = adjacencies.find(record.adjacency)
-    return head + (adjacencies.format(adjacency, 2 + len(head)) if adjacency else "<invalid adjacency>")
+    return format_adjacency(view, record.adjacency, f"adj-midchain:[{record.adjacency}]:")
 
 
 def _leave(ctx: Context, frame: Frame, counted: bool) -> Nexts:

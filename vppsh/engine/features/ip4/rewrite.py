@@ -109,7 +109,7 @@ def rewrite(ctx: Context, frame: Frame, complete: Complete | None = None) -> Nex
     refused = _too_big(ctx, frame, adj, _decrement(ctx, frame))
     nexts = send(ctx, frame, adj, refused, "ip4-output", complete)
     if frame.traced:
-        trace_forward(ctx, frame, adjacency=True)
+        trace_forward(ctx, frame)
     return nexts
 
 
@@ -141,5 +141,5 @@ def ip4_rewrite_mcast(ctx: Context, frame: Frame) -> Nexts:
         kept = buffers.load(leaving, WORD4, 2).byteswap() & ~MULTICAST_BITS
         buffers.store(leaving, WORD4, (kept | groups & MULTICAST_BITS).byteswap(), 2)
     if frame.traced:
-        trace_forward(ctx, frame, adjacency=True)
+        trace_forward(ctx, frame)
     return nexts

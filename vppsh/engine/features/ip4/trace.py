@@ -7,7 +7,7 @@ from typing import Any
 from vppsh.engine import forward_trace
 from vppsh.engine.context import Context
 from vppsh.engine.fib.fib import Fib
-from vppsh.engine.forward_trace import ForwardTrace, InputTrace
+from vppsh.engine.forward_trace import ForwardTrace, InputTrace, format_adjacency
 from vppsh.engine.frame import Frame
 from vppsh.engine.wire.ip4 import format_ip4_header
 from vppsh.engine.wire.text import format_hex_bytes
@@ -33,10 +33,8 @@ def format_forward_trace(view: Any, record: ForwardTrace) -> str:
 
 def format_rewrite_trace(view: Any, record: ForwardTrace) -> str:
     """The interface and the adjacency, then the packet's first bytes as they leave."""
-    return (
-        f"tx_sw_if_index {record.fib_index} dpo-idx {record.dpo_index} : {record.adjacency} flow hash: 0x{record.flow_hash:08x}\n"
-        f"  {format_hex_bytes(record.data, 2)}"
-    )
+    text = format_adjacency(view, record.dpo_index, f"tx_sw_if_index {record.fib_index} dpo-idx {record.dpo_index} : ")
+    return f"{text} flow hash: 0x{record.flow_hash:08x}\n  {format_hex_bytes(record.data, 2)}"
 
 
 def trace_input(ctx: Context, frame: Frame) -> None:
@@ -44,6 +42,6 @@ def trace_input(ctx: Context, frame: Frame) -> None:
     forward_trace.trace_input(ctx, frame, INPUT_BYTES)
 
 
-def trace_forward(ctx: Context, frame: Frame, *, adjacency: bool = False, received: bool = False) -> None:
+def trace_forward(ctx: Context, frame: Frame, *, received: bool = False) -> None:
     """Capture what was decided for traced packets (ip4_forward_next_trace)."""
-    forward_trace.trace_forward(ctx, frame, ctx.get(Fib).ip4, FORWARD_BYTES, adjacency=adjacency, received=received)
+    forward_trace.trace_forward(ctx, frame, ctx.get(Fib).ip4, FORWARD_BYTES, received=received)

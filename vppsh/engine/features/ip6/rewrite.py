@@ -73,7 +73,7 @@ def rewrite(ctx: Context, frame: Frame, complete: Complete | None = None) -> Nex
     refused = _too_big(ctx, frame, adj, _decrement(ctx, frame))
     nexts = send(ctx, frame, adj, refused, "ip6-output", complete)
     if frame.traced:
-        trace_forward(ctx, frame, adjacency=True)
+        trace_forward(ctx, frame)
     return nexts
 
 
@@ -101,5 +101,5 @@ def ip6_rewrite_mcast(ctx: Context, frame: Frame) -> Nexts:
     if leaving.n:
         buffers.store(leaving, GROUP, groups if refused is None else groups[~refused.mask], 2)
     if frame.traced:
-        trace_forward(ctx, frame, adjacency=True)
+        trace_forward(ctx, frame)
     return nexts

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from vppsh.commands.context import CommandContext
+from vppsh.engine.adjacency_types import format_children
 from vppsh.engine.fib.fib import Fib
 from vppsh.engine.fib.load_balance import LoadBalances
 from vppsh.engine.fib.rows import Pool
@@ -45,7 +46,7 @@ def show_fib_path_lists(ctx: CommandContext, args: Args) -> str:
     if path_list is None:
         return f"path list {args.index} invalid"
     children = "".join(f"{{entry:{entry.index}}}" for entry in reversed(list(path_list.children)))
-    return f"{path_list.format(4)}children:{children}"
+    return f"{path_list.format(4)}children:{format_children(path_list.followers)}{children}"
 
 
 @command("show fib paths", INDEX, help="show fib paths [<index>]")

@@ -87,18 +87,24 @@ NODES: dict[DpoType, dict[Protocol, str]] = {
     DpoType.RECEIVE: {Protocol.IP4: "ip4-receive", Protocol.IP6: "ip6-receive"},
     DpoType.LOOKUP: {Protocol.IP4: "lookup-ip4-dst", Protocol.IP6: "lookup-ip6-dst", Protocol.MPLS: "lookup-mpls-dst"},
     DpoType.CLASSIFY: {Protocol.IP4: "ip4-classify", Protocol.IP6: "ip6-classify"},
-    DpoType.MPLS_LABEL: {Protocol.IP4: "ip4-mpls-label-imposition", Protocol.IP6: "ip6-mpls-label-imposition",
-                         Protocol.MPLS: "mpls-label-imposition"},
+    DpoType.MPLS_LABEL: {Protocol.IP4: "ip4-mpls-label-imposition-pipe", Protocol.IP6: "ip6-mpls-label-imposition-pipe",
+                         Protocol.MPLS: "mpls-label-imposition-pipe"},
+    DpoType.MPLS_DISPOSITION_PIPE: {
+        Protocol.IP4: "ip4-mpls-label-disposition-pipe", Protocol.IP6: "ip6-mpls-label-disposition-pipe"},
+    DpoType.MPLS_DISPOSITION_UNIFORM: {
+        Protocol.IP4: "ip4-mpls-label-disposition-uniform", Protocol.IP6: "ip6-mpls-label-disposition-uniform"},
     DpoType.INTERFACE_RX: {Protocol.IP4: "interface-rx-dpo-ip4", Protocol.IP6: "interface-rx-dpo-ip6",
                            Protocol.ETHERNET: "interface-rx-dpo-l2"},
     DpoType.DVR: {Protocol.IP4: "ip4-dvr-dpo", Protocol.IP6: "ip6-dvr-dpo"},
-    DpoType.L3_PROXY: {Protocol.IP4: "ip4-l3-proxy", Protocol.IP6: "ip6-l3-proxy"},
+    DpoType.L3_PROXY: {Protocol.IP4: "ip4-local", Protocol.IP6: "ip6-local"},
     DpoType.IP6_LINK_LOCAL: {Protocol.IP6: "ip6-link-local"},
 }
 FIRST_SLOTS: dict[Protocol, dict[str, int]] = {
-    Protocol.IP4: {"ip4-drop": 0, "ip4-punt": 1, "ip4-arp": 3, "ip4-glean": 4, "ip4-rewrite": 5, "ip4-receive": 12},
-    Protocol.IP6: {"ip6-drop": 0, "ip6-punt": 1, "ip6-discover-neighbor": 3, "ip6-glean": 4, "ip6-rewrite": 5,
-                   "ip6-link-local": 14, "ip6-receive": 19},
+    Protocol.IP4: {"ip4-drop": 0, "ip4-punt": 1, "ip4-arp": 3, "ip4-glean": 4, "ip4-rewrite": 5, "ip4-midchain": 6,
+                   "ip4-rewrite-mcast": 8, "ip4-rewrite-bcast": 9, "ip4-mcast-midchain": 10, "ip4-receive": 12},
+    Protocol.IP6: {"ip6-drop": 0, "ip6-punt": 1, "ip6-discover-neighbor": 3, "ip6-glean": 4, "ip6-rewrite": 5, "ip6-midchain": 6,
+                   "ip6-rewrite-mcast": 8, "ip6-rewrite-bcast": 9, "ip6-mcast-midchain": 10, "ip6-link-local": 14, "ip6-receive": 19},
+    Protocol.MPLS: {"mpls-drop": 0, "mpls-replicate": 1},
 }
 """Slots of a load-balance's nodes that are taken when VPP is up; further ones count on from the highest."""
 
@@ -128,6 +134,14 @@ class Dpo(NamedTuple):
 INVALID = Dpo(int(DpoType.INVALID), 0, 0)
 DROPS = tuple(Dpo(int(DpoType.DROP), int(protocol), int(protocol)) for protocol in Protocol)
 PUNTS = tuple(Dpo(int(DpoType.PUNT), int(protocol), int(protocol)) for protocol in Protocol)
+
+
+class Held(NamedTuple):
+    """An object that somebody keeps, and how to let go of it; None when it is kept by others anyway."""
+
+    dpo: Dpo
+    release: Callable[[], None] | None = None
+
 
 Formatter = Callable[[int, int], str]
 """`(index, indent) -> text` of an object of one type."""
@@ -178,8 +192,11 @@ class Dpos:
 
     def slot(self, parent: Protocol, child: Dpo) -> int:
         """The slot of the child's node in the parent protocol's nodes, given out on first use."""
-        slots = self._slots.setdefault(parent, {"mpls-drop": 0})
-        node = self.node(child.type, Protocol(child.protocol))
+        return self.slot_of_node(parent, self.node(child.type, Protocol(child.protocol)))
+
+    def slot_of_node(self, parent: Protocol, node: str) -> int:
+        """The slot of a node in the nodes of a protocol's load-balances."""
+        slots = self._slots.setdefault(parent, {f"{parent.text}-drop": 0})
         if node not in slots:
             slots[node] = max(slots.values()) + 1
         return slots[node]

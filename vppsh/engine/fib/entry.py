@@ -11,42 +11,20 @@ from typing import TYPE_CHECKING
 
 from vppsh.engine.adjacency_types import Child, Reason
 
+from .chains import collect
 from .dpo import DROPS, Dpo, DpoType
+from .entry_source import EntrySource, path_list_flags, relock
 from .load_balance import NextHop
 from .path import CHAIN_OF
-from .types import Chain, EntryFlag, PathFlag, PathListFlag, Prefix, Protocol, RoutePath, Source, SourceFlag
+from .types import Chain, EntryFlag, PathFlag, Prefix, Protocol, RoutePath, Source, SourceFlag
 
 if TYPE_CHECKING:
-    from .extension import PathExtension
-    from .path import Path
     from .path_list import PathList
-    from .sources import Behaviour
     from .table import FibTable
 
 MAX_DEPTH = 32
 """How far a change is walked back before VPP calls it a loop."""
 CONTRIBUTES = SourceFlag.ACTIVE | SourceFlag.CONTRIBUTING
-
-
-class EntrySource:
-    """One source of an entry: its path-list and its state.
-
-    flags        EntryFlag it asked for, `state` a SourceFlag
-    extensions   what it adds to single paths (labels, adjacency refinements)
-    cover        the entry above, for sources that depend on it
-    """
-
-    __slots__ = ("behaviour", "cover", "extensions", "flags", "path_list", "refs", "source", "state")
-
-    def __init__(self, source: Source, behaviour: Behaviour, flags: int) -> None:
-        self.source = source
-        self.behaviour = behaviour
-        self.flags = flags
-        self.state = 0
-        self.refs = 0
-        self.path_list: PathList | None = None
-        self.extensions: list[PathExtension] | None = None
-        self.cover: Entry | None = None
 
 
 class Entry:
@@ -97,6 +75,8 @@ class Entry:
         """Whether a new bucket for its load-balance is all that a change of its paths asks for."""
         if len(self.sources) != 1 or self.load_balance < 0 or self.chains or self.children or self.covered:
             return False
+        if self.prefix.protocol is Protocol.MPLS:
+            return False
         best = self.sources[0]
         return best.behaviour.plain and best.extensions is None and not best.flags & (
             EntryFlag.LOOSE_URPF_EXEMPT | EntryFlag.EXCLUSIVE | EntryFlag.MULTICAST | EntryFlag.COVERED_INHERIT)
@@ -118,7 +98,8 @@ class Entry:
         """A source asks (again) for the entry."""
         known = self.find(source)
         if known is None:
-            known = EntrySource(source, self.table.fib.behaviour(source), flags)
+            behaviour = self.table.fib.behaviour(source)
+            known = behaviour.source_type(source, behaviour, flags)
             self.sources.append(known)
             if len(self.sources) > 1:
                 self.sources.sort(key=lambda each: each.source)
@@ -141,7 +122,7 @@ class Entry:
         old, known.flags = known.path_list, flags
         known.behaviour.add(self, known, flags, dpo)
         known.state |= SourceFlag.ADDED
-        _relock(old, known.path_list)
+        relock(old, known.path_list)
 
     def remove_source(self, source: Source) -> int:
         """A source no longer asks; its flags afterwards (without ADDED when it is gone)."""
@@ -177,7 +158,7 @@ class Entry:
         self._update_flags(known, routes)
         old = known.path_list
         known.behaviour.set_paths(self, known, list_flags, routes)
-        _relock(old, known.path_list)
+        relock(old, known.path_list)
 
     def add_paths(self, source: Source, flags: int, routes: Sequence[RoutePath]) -> None:
         """A source adds paths to those it has."""
@@ -189,7 +170,7 @@ class Entry:
         self._update_flags(known, routes)
         old = known.path_list
         known.behaviour.add_paths(self, known, list_flags, routes)
-        _relock(old, known.path_list)
+        relock(old, known.path_list)
 
     def remove_paths(self, source: Source, routes: Sequence[RoutePath]) -> int:
         """A source takes paths away; its flags afterwards."""
@@ -201,7 +182,7 @@ class Entry:
         old = known.path_list
         known.behaviour.remove_paths(self, known, list_flags, routes)
         if known.path_list is not None:
-            _relock(old, known.path_list)
+            relock(old, known.path_list)
             return SourceFlag.ADDED
         if old is not None:
             # The entry still hangs on the list as its parent, so that this cannot be its last lock.
@@ -315,8 +296,11 @@ class Entry:
         else:
             chains = self.chains = self.chains if self.chains is not None else {}
             if chain not in chains:
-                chains[chain] = self.table.fib.load_balances.create(chain.protocol)
-                self._fill(self.sources[0], chain, chains[chain])
+                known = self.sources[0]
+                hops = self._next_hops(known, chain)
+                if chain not in chains:
+                    chains[chain] = self.table.fib.load_balances.create(chain.protocol)
+                self._fill(known, chains[chain], hops)
             row = chains[chain]
         if row < 0:
             return DROPS[chain.protocol]
@@ -325,24 +309,26 @@ class Entry:
     def install(self, known: EntrySource) -> None:
         """Make the load-balance agree with a source's paths, and enter it in the table's forwarding."""
         chain = self.chain
-        new = self.load_balance < 0
         if known.flags & EntryFlag.EXCLUSIVE and known.path_list is not None:
-            hops = known.path_list.next_hops(chain)
-            if len(hops) == 1 and hops[0].dpo.type == DpoType.LOAD_BALANCE:
+            paths = known.path_list.best_paths()
+            if len(paths) == 1 and paths[0].exclusive.type == DpoType.LOAD_BALANCE:
                 # A client's own load-balance takes the place of the entry's.
-                self._replace_load_balance(hops[0].dpo.index)
+                self._replace_load_balance(paths[0].exclusive.index)
                 self.table.forwarding_update(self.prefix, self.load_balance)
                 return
         if not self.owns_load_balance:
-            self.load_balance, self.owns_load_balance, new = -1, True, True
+            self.load_balance, self.owns_load_balance = -1, True
+        # An adjacency that comes to be meanwhile makes the entry look again, and so may be first.
+        hops = self._next_hops(known, chain)
+        new = self.load_balance < 0
         if new:
             self.load_balance = self.table.fib.load_balances.create(chain.protocol, self.table.hash_config(chain.protocol))
-        self._fill(known, chain, self.load_balance)
+        self._fill(known, self.load_balance, hops)
         if new:
             self.table.forwarding_update(self.prefix, self.load_balance)
         if self.chains:
             for other, row in self.chains.items():
-                self._fill(known, other, row)
+                self._fill(known, row, self._next_hops(known, other))
 
     def uninstall(self) -> None:
         """Take the entry out of the table's forwarding."""
@@ -358,17 +344,21 @@ class Entry:
         self.chains = None
         self.table.fib.entries.remove(self.index)
 
-    def _fill(self, known: EntrySource, chain: Chain, row: int) -> None:
+    def _next_hops(self, known: EntrySource, chain: Chain) -> Sequence[NextHop]:
+        """What packets of a chain may meet by a source's paths."""
+        assert known.path_list is not None
+        if known.extensions is None and chain < Chain.MPLS_NON_EOS:
+            return known.path_list.next_hops(chain)
+        return collect(known.path_list, known.extensions, chain, self.prefix.carries)
+
+    def _fill(self, known: EntrySource, row: int, hops: Sequence[NextHop]) -> None:
         path_list = known.path_list
         assert path_list is not None
         fib = self.table.fib
         balances = fib.load_balances
-        hops: Sequence[NextHop] = path_list.next_hops(chain)
-        if known.extensions is not None:
-            hops = known.behaviour.extend(self, known, chain)
         balances.update(row, hops)
         urpf = path_list.urpf
-        exempt = known.flags & EntryFlag.LOOSE_URPF_EXEMPT or (len(self.sources) > 1 and self.find(Source.URPF_EXEMPT))
+        exempt = known.flags & EntryFlag.LOOSE_URPF_EXEMPT or self.find(Source.URPF_EXEMPT) is not None
         if exempt and not fib.urpfs.size[urpf]:
             urpf = fib.urpfs.create({0})
             fib.urpfs.locks[urpf] -= 1
@@ -429,22 +419,3 @@ class Entry:
             self.uninstall()
         if evaluate:
             self.walk_children(Reason.EVALUATE, 0)
-
-
-def path_list_flags(flags: int) -> int:
-    """What an entry's flags ask of its path-list."""
-    wanted = 0
-    if flags & EntryFlag.DROP:
-        wanted |= PathListFlag.DROP
-    if flags & EntryFlag.EXCLUSIVE:
-        wanted |= PathListFlag.EXCLUSIVE
-    if flags & EntryFlag.LOCAL:
-        wanted |= PathListFlag.LOCAL
-    return wanted
-
-
-def _relock(old: PathList | None, new: PathList | None) -> None:
-    if new is not None:
-        new.lock()
-    if old is not None:
-        old.unlock()

@@ -12,11 +12,14 @@ from vppsh.engine.adjacency import ALL_ONES, Adjacencies, Adjacency, Reason
 from vppsh.engine.interfaces import Change, Interface, Interfaces
 from vppsh.engine.ip_enable import IpEnable
 
+from .behaviour import Behaviour
 from .dpo import Dpo, Dpos, DpoType
+from .labels import MplsDispositions, MplsLabels
 from .load_balance import LoadBalances
+from .mpls_tables import MplsTables
 from .path_list import PathList
 from .rows import Pool
-from .sources import BEHAVIOURS, Behaviour
+from .sources import BEHAVIOURS
 from .special import InterfaceReceives, Lookups, Receives, format_null
 from .table import FibTable
 from .tables import FibTables, Ip4Tables, Ip6Tables
@@ -33,7 +36,7 @@ IP_PROTOCOLS = (Protocol.IP4, Protocol.IP6)
 class Fib:
     """Everything that decides where packets go.
 
-    ip4, ip6     tables by protocol
+    ip4, ip6, mpls    tables by protocol
     addresses    (address, length) of each interface, in order of configuration, by (protocol, sw_if_index)
     entries, paths, path_lists    pools numbered as VPP numbers them
     address_watchers  called with (protocol, interface, address, length) when an interface loses an address
@@ -50,6 +53,8 @@ class Fib:
         self.receives: Receives = engine.get(Receives)
         self.lookups: Lookups = engine.get(Lookups)
         self.interface_receives: InterfaceReceives = engine.get(InterfaceReceives)
+        self.labels: MplsLabels = engine.get(MplsLabels)
+        self.dispositions: MplsDispositions = engine.get(MplsDispositions)
         self.adjacencies: Adjacencies = engine.get(Adjacencies)
         self.trackers = Trackers(self)
         self.entries = Pool()
@@ -65,6 +70,7 @@ class Fib:
         self._connected: dict[tuple[Protocol, int, int, int], int] = {}
         self.ip4 = Ip4Tables(self)
         self.ip6 = Ip6Tables(self)
+        self.mpls = MplsTables(self)
         self.ip4.find_or_create(0, Source.DEFAULT_ROUTE)
         self.ip6.find_or_create(0, Source.DEFAULT_ROUTE)
         self._multicast: dict[tuple[Protocol, int], Adjacency] = {}
@@ -73,6 +79,8 @@ class Fib:
 
     def tables(self, protocol: Protocol) -> FibTables:
         """The tables of a protocol."""
+        if protocol is Protocol.MPLS:
+            return self.mpls
         return self.ip6 if protocol is Protocol.IP6 else self.ip4
 
     def table_of(self, protocol: Protocol, sw_if_index: int) -> FibTable:

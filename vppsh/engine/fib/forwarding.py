@@ -99,6 +99,10 @@ def choose(
             chosen = frame if many.all() else frame.pick(buffers, many)
             at = found[many]
             hashes = flow_hash(ctx, chosen, balances.hash_config[at])
+            if via:
+                # The same hash at every level would leave some of the ways unused.
+                earlier = buffers.flow_hash[chosen.rows]
+                hashes = np.where(earlier != 0, earlier >> np.uint32(1), hashes)
             buffers.flow_hash[chosen.rows] = hashes
             places = balances.offset[at] + (hashes & (counts[many] - 1).astype(np.uint32)).astype(np.int32)
             kinds[many], indices[many], protocols[many] = (

@@ -7,7 +7,7 @@ straight from `dpo_type` and `dpo_index`; larger ones have a power of two of buc
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -24,11 +24,15 @@ USES_MAP = 1
 
 
 class NextHop(NamedTuple):
-    """One candidate for the buckets: where packets go, with which weight, and the path it came from."""
+    """One candidate for the buckets: where packets go, with which weight, and the path it came from.
+
+    release  lets go of the object, when the load-balance alone holds it
+    """
 
     dpo: Dpo
     weight: int
     path: int = -1
+    release: Callable[[], None] | None = None
 
 
 def normalise(next_hops: Sequence[NextHop]) -> list[tuple[NextHop, int]]:
@@ -102,6 +106,8 @@ class LoadBalances(Rows):
         self.bucket_protocol = np.zeros(64, np.uint8)
         self._bucket_end = 0
         self._free_buckets: dict[int, list[int]] = {}
+        self._held: dict[int, list[Callable[[], None]]] = {}
+        self._linked: set[tuple[int, int, int]] = set()
         self.create(Protocol.IP4)
         self.n_buckets[0] = 1
 
@@ -123,23 +129,42 @@ class LoadBalances(Rows):
         """Free a load-balance and its buckets."""
         self._free_range(row)
         self._release(row)
+        for release in self._held.pop(row, ()):
+            release()
 
     def update(self, row: int, next_hops: Sequence[NextHop], flags: int = 0) -> None:
-        """Fill the buckets from the candidates; none at all gives one that drops."""
+        """Fill the buckets from the candidates, whose objects are taken over; none at all gives one that drops."""
         if len(next_hops) <= 1:
             dpo = next_hops[0].dpo if next_hops else DROPS[self.protocol[row]]
             if self.multipath:
                 self._free_range(row)
+            self._link(row, dpo)
             self.n_buckets[row] = 1
             self.dpo_type[row], self.dpo_protocol[row], self.dpo_index[row] = dpo
         else:
             dpos = [hop.dpo for hop, share in normalise(next_hops) for _ in range(share)]
+            for dpo in dpos:
+                self._link(row, dpo)
             self._set_many(row, dpos)
         if flags or self.flags[row]:
             self.flags[row] = flags
+        held = [hop.release for hop in next_hops if hop.release is not None]
+        # What was held goes last: numbers of the objects that take its place are other ones.
+        for release in self._held.pop(row, ()) if self._held else ():
+            release()
+        if held:
+            self._held[row] = held
+
+    def _link(self, row: int, dpo: Dpo) -> None:
+        """Give the object's node a slot in the nodes of the load-balance, as VPP does when it stacks one on the other."""
+        link = (int(self.protocol[row]), dpo[0], dpo[1])
+        if link not in self._linked:
+            self._linked.add(link)
+            self._dpos.slot(Protocol(link[0]), dpo)
 
     def update_rows(self, rows: NDArray[np.int32], dpo: Dpo, urpf: int) -> None:
         """Give many load-balances the same single bucket; all of them must have one bucket at most."""
+        self._link(int(rows[0]), dpo)
         self.n_buckets[rows] = 1
         self.dpo_type[rows], self.dpo_protocol[rows], self.dpo_index[rows] = dpo
         self.urpf[rows] = urpf

@@ -206,7 +206,7 @@ class Path:
             return
         kind = self.kind
         if kind is Kind.ATTACHED_NEXT_HOP:
-            self._hold(self._next_hop_adjacency(self.protocol))
+            self._hold(self.next_hop_adjacency(self.protocol))
             if not self.fib.interface_is_up(self.interface):
                 self.oper &= ~OperFlag.RESOLVED
         elif kind is Kind.ATTACHED:
@@ -326,7 +326,7 @@ class Path:
         if self.kind is Kind.ATTACHED_NEXT_HOP:
             return self._linked_adjacency(chain.protocol).dpo
         if self.kind is Kind.RECURSIVE and self.via is not None:
-            return self._recursive_dpo(chain)
+            return self.recursive_dpo(chain)
         if self.kind is Kind.EXCLUSIVE:
             return self.exclusive
         return self.dpo
@@ -388,7 +388,8 @@ class Path:
             return Prefix(Protocol.MPLS, self.label[0] << 1 | self.label[1], 21)
         return Prefix(self.protocol, self.address, self.protocol.bits)
 
-    def _next_hop_adjacency(self, link: Protocol) -> Adjacency:
+    def next_hop_adjacency(self, link: Protocol) -> Adjacency:
+        """The adjacency of a link type towards the next hop, held once more than before."""
         next_hop = 0 if self.fib.is_point_to_point(self.interface) else self.address
         return self.fib.adjacencies.neighbor(self.protocol, link, next_hop, self.interface)
 
@@ -408,7 +409,7 @@ class Path:
         """The adjacency of another link type towards the same next hop, held as long as the path."""
         linked = self.linked = self.linked if self.linked is not None else {}
         if link not in linked:
-            linked[link] = self._next_hop_adjacency(link)
+            linked[link] = self.next_hop_adjacency(link)
         return linked[link]
 
     def _release(self) -> None:
@@ -420,9 +421,10 @@ class Path:
             self.linked = None
 
     def _update_recursive(self) -> None:
-        self.dpo = self._recursive_dpo(self.chain)
+        self.dpo = self.recursive_dpo(self.chain)
 
-    def _recursive_dpo(self, chain: Chain) -> Dpo:
+    def recursive_dpo(self, chain: Chain) -> Dpo:
+        """What packets of a chain meet at the entry that the path resolves through."""
         via = self.via
         assert via is not None
         drop = DROPS[chain.protocol]

@@ -19,6 +19,8 @@ from .path import Kind, Path, share_key
 from .types import NO_INTERFACE, PATH_LIST_FLAG_NAMES, Chain, PathFlag, PathListFlag, Protocol, RoutePath, flag_names
 
 if TYPE_CHECKING:
+    from vppsh.engine.adjacency_types import Child
+
     from .entry import Entry
     from .fib import Fib
 
@@ -27,9 +29,12 @@ POPULAR = 64
 
 
 class PathList:
-    """Paths in order of preference, the uRPF list they bake, and the entries that use them."""
+    """Paths in order of preference, the uRPF list they bake, and the entries that use them.
 
-    __slots__ = ("_next_hops", "can_loop", "children", "fib", "flags", "index", "key", "locks", "paths", "urpf")
+    followers  others that send packets by them: tunnels of labels
+    """
+
+    __slots__ = ("_next_hops", "can_loop", "children", "fib", "flags", "followers", "index", "key", "locks", "paths", "urpf")
 
     def __init__(self, fib: Fib, flags: int) -> None:
         self.fib = fib
@@ -37,6 +42,7 @@ class PathList:
         self.index = fib.path_lists.add(self)
         self.paths: list[Path] = []
         self.children: dict[Entry, None] = {}
+        self.followers: dict[Child, None] = {}
         self.key: tuple[Any, ...] | None = None
         self.locks = 0
         self.urpf = -1
@@ -74,6 +80,16 @@ class PathList:
         del self.children[entry]
         self.unlock()
 
+    def follow(self, follower: Child) -> None:
+        """Somebody else sends packets by this list from now on."""
+        self.followers[follower] = None
+        self.locks += 1
+
+    def unfollow(self, follower: Child) -> None:
+        """Somebody else no longer sends packets by this list."""
+        del self.followers[follower]
+        self.unlock()
+
     def resolve(self) -> None:
         """Resolve the paths."""
         for path in list(self.paths):
@@ -92,6 +108,8 @@ class PathList:
             children = self._rewrite_plain(children)
         for entry in children:
             entry.back_walk(reason, depth)
+        for follower in list(self.followers):
+            follower.back_walk(reason, depth)
 
     def next_hops(self, chain: Chain) -> list[NextHop]:
         """The resolved paths of the best preference, and what packets of a chain meet there."""

@@ -6,88 +6,19 @@ VPP counterpart: vnet/fib/fib_entry_src_*.c.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from vppsh.engine.adjacency import Kind
 
 from . import path_list
+from .behaviour import KEEP, Behaviour, CoverResult
 from .dpo import DROPS, Dpo
-from .entry import Entry, EntrySource, path_list_flags
-from .extension import PathExtension
-from .load_balance import NextHop
-from .types import Chain, EntryFlag, PathListFlag, Prefix, RoutePath, Source, SourceFlag
+from .entry import Entry
+from .entry_source import EntrySource
+from .extension import PathExtension, insert
+from .local_label import LocalLabel
+from .types import EntryFlag, PathListFlag, Prefix, Protocol, RoutePath, Source, SourceFlag
 
 RECURSIVE_INHERITED = EntryFlag.CONNECTED | EntryFlag.ATTACHED
-
-
-class CoverResult(NamedTuple):
-    """What a source makes of a change of its cover: stay in force, and make dependents look again."""
-
-    install: bool
-    evaluate: bool
-
-
-KEEP = CoverResult(True, False)
-
-
-class Behaviour:
-    """The default: one special path, nothing depends on the cover.
-
-    name   VPP's name of it
-    plain  entries of this source need nothing but new buckets when their paths change
-    """
-
-    name = "simple"
-    plain = False
-    list_flags = 0
-
-    def add(self, entry: Entry, known: EntrySource, flags: int, dpo: Dpo | None) -> None:
-        """The source asks for the entry."""
-        fib = entry.table.fib
-        known.path_list = path_list.create_special(fib, entry.prefix.protocol, path_list_flags(flags), dpo)
-
-    def remove(self, entry: Entry, known: EntrySource) -> None:
-        """The source no longer asks."""
-
-    def set_paths(self, entry: Entry, known: EntrySource, flags: int, routes: Sequence[RoutePath]) -> None:
-        """The source replaces its paths."""
-        known.path_list = path_list.create(entry.table.fib, flags | self.list_flags, routes)
-
-    def add_paths(self, entry: Entry, known: EntrySource, flags: int, routes: Sequence[RoutePath]) -> None:
-        """The source adds paths."""
-        self.set_paths(entry, known, flags, routes)
-
-    def remove_paths(self, entry: Entry, known: EntrySource, flags: int, routes: Sequence[RoutePath]) -> None:
-        """The source takes paths away."""
-        known.path_list = None
-
-    def activate(self, entry: Entry, known: EntrySource) -> bool:
-        """The source becomes the best; whether the entry can be installed."""
-        return True
-
-    def reactivate(self, entry: Entry, known: EntrySource) -> bool:
-        """The source's paths have changed; whether the entry stays installed."""
-        return True
-
-    def deactivate(self, entry: Entry, known: EntrySource) -> None:
-        """The source is no longer the best."""
-
-    def cover_changed(self, entry: Entry, known: EntrySource) -> CoverResult:
-        """Another entry covers this one."""
-        return KEEP
-
-    def cover_updated(self, entry: Entry, known: EntrySource) -> CoverResult:
-        """The covering entry has changed."""
-        return KEEP
-
-    def extend(self, entry: Entry, known: EntrySource, chain: Chain) -> list[NextHop]:
-        """Next hops when the source has extensions."""
-        assert known.path_list is not None
-        return known.path_list.next_hops(chain)
-
-    def format(self, known: EntrySource) -> str:
-        """What the source adds to its line in `show ip fib`."""
-        return ""
 
 
 class Simple(Behaviour):
@@ -232,12 +163,6 @@ class AdjacencySource(Behaviour):
     def cover_updated(self, entry: Entry, known: EntrySource) -> CoverResult:
         return CoverResult(known.cover is not None and bool(known.cover.flags & EntryFlag.ATTACHED), False)
 
-    def extend(self, entry: Entry, known: EntrySource, chain: Chain) -> list[NextHop]:
-        assert known.path_list is not None
-        refining = {extension.path.index for extension in known.extensions or [] if extension.refines_cover and extension.path}
-        extended = {extension.path.index for extension in known.extensions or [] if extension.path}
-        return [hop for hop in known.path_list.next_hops(chain) if hop.path in refining or hop.path not in extended]
-
     def format(self, known: EntrySource) -> str:
         return _format_cover(known)
 
@@ -267,6 +192,11 @@ class Recursive(Behaviour):
         """Nothing to forward by before it is active."""
 
     def activate(self, entry: Entry, known: EntrySource) -> bool:
+        if entry.prefix.protocol is Protocol.MPLS:
+            # Nothing covers a label.
+            known.path_list = path_list.create_special(entry.table.fib, Protocol.MPLS, PathListFlag.DROP, DROPS[Protocol.MPLS])
+            known.path_list.lock()
+            return True
         cover = known.cover = entry.table.less_specific(entry.prefix)
         _track(cover, entry)
         self._use(entry, known, cover)
@@ -321,10 +251,11 @@ class Recursive(Behaviour):
 
 
 SIMPLE, DROP, API, INTERFACE, ADJACENCY, RECURSIVE = Simple(), Drop(), Api(), Interface(), AdjacencySource(), Recursive()
+LOCAL_LABEL = LocalLabel()
 BEHAVIOURS: dict[int, Behaviour] = {
     Source.SPECIAL: SIMPLE, Source.CLASSIFY: SIMPLE, Source.PROXY: SIMPLE, Source.INTERFACE: INTERFACE, Source.SR: API,
     Source.BIER: SIMPLE, Source.SIX_RD: API, Source.API: API, Source.CLI: API, Source.MAP: SIMPLE, Source.DHCP: API,
-    Source.IP6_ND_PROXY: API, Source.IP6_ND: API, Source.ADJACENCY: ADJACENCY, Source.ATTACHED_EXPORT: SIMPLE,
+    Source.IP6_ND_PROXY: API, Source.IP6_ND: API, Source.ADJACENCY: ADJACENCY, Source.MPLS: LOCAL_LABEL, Source.ATTACHED_EXPORT: SIMPLE,
     Source.RECURSIVE: RECURSIVE, Source.URPF_EXEMPT: RECURSIVE, Source.DEFAULT_ROUTE: DROP}
 
 
@@ -353,7 +284,10 @@ def _refresh(known: EntrySource, routes: Sequence[RoutePath], *, adding: bool) -
         for extension in extensions:
             extension.resolve(known.path_list)
         if adding:
-            extensions = extensions + [PathExtension(route, known.path_list) for route in routes if route.labels]
+            extensions = list(extensions)
+            for route in routes:
+                if route.labels:
+                    insert(extensions, PathExtension(route, known.path_list))
     known.extensions = extensions or None
 
 

@@ -101,14 +101,16 @@ class LookupInput(enum.IntEnum):
 
 
 SOURCE_LOOKUP_NODES = {Protocol.IP4: "lookup-ip4-src", Protocol.IP6: "lookup-ip6-src"}
+INTERFACE_LOOKUP_NODES = {Protocol.IP4: "lookup-ip4-dst-itf", Protocol.IP6: "lookup-ip6-dst-itf", Protocol.MPLS: "lookup-mpls-dst-itf"}
 
 
 class Lookups(Rows):
     """Lookup objects: look again, in another table.
 
-    fib_index    the table
-    source       1 when the source address is looked up
-    source_type  the type of those: they have nodes of their own
+    fib_index       the table, -1 for that of the interface where the packet came in
+    source          1 when the source address is looked up
+    source_type     the type of those: they have nodes of their own
+    interface_type  the type of those with the interface's table, likewise
     """
 
     fib_index: NDArray[np.int32]
@@ -121,6 +123,7 @@ class Lookups(Rows):
         dpos = engine.get(Dpos)
         dpos.register(DpoType.LOOKUP, self._format)
         self.source_type = dpos.new_type("dpo-lookup", SOURCE_LOOKUP_NODES, self._format)
+        self.interface_type = dpos.new_type("dpo-lookup", INTERFACE_LOOKUP_NODES, self._format)
 
     def create(self, protocol: Protocol, fib_index: int, lookup: LookupInput) -> Dpo:
         """A lookup object for a table, which it keeps."""
@@ -132,12 +135,19 @@ class Lookups(Rows):
         kind = self.source_type if lookup is LookupInput.SOURCE else int(DpoType.LOOKUP)
         return Dpo(kind, int(protocol), row)
 
+    def create_for_interface(self, protocol: Protocol) -> Dpo:
+        """A lookup object for the table of the interface where a packet came in."""
+        row = self._allocate()
+        self._protocols[row] = protocol
+        return Dpo(self.interface_type, int(protocol), row)
+
     def destroy(self, dpo: Dpo) -> None:
         """Free a lookup object."""
-        table = self._table(dpo.index)
+        table = self._table(dpo.index) if self.fib_index[dpo.index] >= 0 else None
         del self._protocols[dpo.index]
         self._release(dpo.index)
-        table.unlock(Source.RECURSIVE)
+        if table is not None:
+            table.unlock(Source.RECURSIVE)
 
     def _table(self, row: int) -> FibTable:
         from .fib import Fib
@@ -145,8 +155,11 @@ class Lookups(Rows):
         return self._engine.get(Fib).tables(self._protocols[row])[int(self.fib_index[row])]
 
     def _format(self, index: int, indent: int) -> str:
+        if index not in self._protocols:
+            return "dpo-lookup DELETED"
         lookup = LookupInput.SOURCE if self.source[index] else LookupInput.DESTINATION
-        return f"{lookup.text},unicast lookup in {self._table(index).name}"
+        where = self._table(index).name if self.fib_index[index] >= 0 else f"interface's {self._protocols[index].text} table"
+        return f"{lookup.text},unicast lookup in {where}"
 
 
 class InterfaceReceives(Rows):

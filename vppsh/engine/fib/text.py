@@ -27,9 +27,13 @@ def format_flow_hash(config: int) -> str:
 
 def format_table_head(table: FibTable) -> str:
     """The line above a table's entries."""
-    locks = "".join(f"{source.text}:{count}, " for source, count in sorted(table.locks.items(), key=lambda lock: lock[0].number))
     return (f"{table.name}, fib_index:{table.index}, flow hash:[{format_flow_hash(table.flow_hash)}] "
-            f"epoch:{table.epoch} flags:{table.flag_text} locks:[{locks}]")
+            f"epoch:{table.epoch} flags:{table.flag_text} locks:[{format_locks(table)}]")
+
+
+def format_locks(table: FibTable) -> str:
+    """Who keeps a table."""
+    return "".join(f"{source.text}:{count}, " for source, count in sorted(table.locks.items(), key=lambda lock: lock[0].number))
 
 
 def format_entry(entry: Entry) -> str:

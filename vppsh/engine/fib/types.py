@@ -13,6 +13,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from vppsh.engine.wire.mpls import EOS_NAMES, format_mpls_unicast_label
+
 NO_INTERFACE = -1
 NO_TABLE = -1
 
@@ -84,11 +86,27 @@ def format_low_ip6(address: int) -> str:
 
 
 class Prefix(NamedTuple):
-    """A prefix as it was configured: host bits may be set, `network` clears them."""
+    """A prefix as it was configured: host bits may be set, `network` clears them.
+
+    The address of an MPLS prefix is twice a label, plus 1 at the bottom of the stack.
+
+    payload  of an MPLS prefix: what is behind the label
+    """
 
     protocol: Protocol
     address: int
     length: int
+    payload: Protocol = Protocol.MPLS
+
+    @classmethod
+    def of_label(cls, label: int, end_of_stack: int, payload: Protocol = Protocol.MPLS) -> Prefix:
+        """The prefix of an MPLS label."""
+        return cls(Protocol.MPLS, label << 1 | end_of_stack, Protocol.MPLS.bits, payload)
+
+    @property
+    def carries(self) -> Protocol:
+        """What packets to this prefix are once no label is left of them."""
+        return self.payload if self.protocol is Protocol.MPLS else self.protocol
 
     @property
     def network(self) -> int:
@@ -107,6 +125,8 @@ class Prefix(NamedTuple):
         return other.length >= self.length and self.address >> host == other.address >> host
 
     def __str__(self) -> str:
+        if self.protocol is Protocol.MPLS:
+            return f"{format_mpls_unicast_label(self.address >> 1)}:{EOS_NAMES[self.address & 1]}/{self.length}"
         return f"{format_address(self.protocol, self.network)}/{self.length}"
 
 
@@ -308,6 +328,6 @@ class RoutePath:
     local_eos: int = 0
     multicast_flags: int = 0
 
-    def sort_key(self) -> tuple[int, int, int]:
-        """Order of paths within one request."""
-        return (self.address, self.interface, 0 if self.address else self.table)
+    def sort_key(self) -> tuple[int, int, int, int]:
+        """Order of paths within one request; a label to resolve through lies where others have the address."""
+        return (self.address, self.local_label, self.interface, 0 if self.address else self.table)

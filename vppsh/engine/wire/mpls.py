@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
+from typing import TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from vppsh.engine.wire import ethertype
 from vppsh.engine.wire.layers import Carrier, Layer
 from vppsh.engine.wire.text import padded
 
 HEADER = np.dtype([("entry", ">u4")])
+Entry = TypeVar("Entry", int, NDArray[np.integer])
+"""One stack entry in host order, or an array of them."""
 
 LABEL_SHIFT = 12
 EXP_SHIFT = 9
@@ -26,22 +30,22 @@ LABEL_NAMES: Mapping[int, str] = MappingProxyType({
 EOS_NAMES = ("neos", "eos")
 
 
-def label(entry: int) -> int:
-    """The label of a stack entry; works on arrays too."""
+def label(entry: Entry) -> Entry:
+    """The label."""
     return entry >> LABEL_SHIFT
 
 
-def exp(entry: int) -> int:
+def exp(entry: Entry) -> Entry:
     """The three experimental (traffic class) bits."""
     return entry >> EXP_SHIFT & 7
 
 
-def end_of_stack(entry: int) -> int:
+def end_of_stack(entry: Entry) -> Entry:
     """1 for the bottom of the stack."""
     return entry >> EOS_SHIFT & 1
 
 
-def ttl(entry: int) -> int:
+def ttl(entry: Entry) -> Entry:
     """The time to live."""
     return entry & TTL_MASK
 

@@ -136,34 +136,53 @@ def _copy_payload(ctx: Context, frame: Frame, pieces: Pieces, rows: Indices, ahe
 WriteHeaders = Callable[[Pieces, Indices], None]
 
 
-def _fragment(
-    ctx: Context,
-    frame: Frame,
-    errors: NDArray[np.intp],
-    payload: NDArray[np.int64],
-    header_bytes: tuple[int, int],
-    write_headers: WriteHeaders,
-    family: BufferFlag,
-) -> None:
-    """Take the packets without an error to pieces and send those; drop the others.
+@dataclass
+class Cutting:
+    """How the packets of a frame are taken to pieces.
 
-    header_bytes  of a packet, and of a piece
+    errors         of each packet; those without one are
+    payload        bytes behind its IP header
+    ahead, room    bytes in front of the payload, in a packet and in a piece
+    write_headers  writes what goes there in the pieces
+    family         flag of the IP version
     """
-    buffers = ctx.buffers
+
+    errors: NDArray[np.intp]
+    payload: NDArray[np.int64]
+    ahead: int
+    room: int
+    write_headers: WriteHeaders
+    family: BufferFlag
+
+    @property
+    def bad(self) -> NDArray[np.bool_]:
+        """Which packets are not taken to pieces."""
+        return self.errors != NONE
+
+
+def cut(ctx: Context, frame: Frame, cutting: Cutting, mtu: NDArray[np.int64]) -> tuple[Pieces, Indices]:
+    """Make pieces of at most so many bytes each; their buffers. Packets that cannot be cut get an error."""
+    buffers, errors, room = ctx.buffers, cutting.errors, cutting.room
+    fits = STRIDE - HEADROOM - buffers.current_data[frame.rows]
+    longest = (np.minimum(np.minimum(mtu, DATA_SIZE), fits) - room) // PIECE_ALIGNMENT * PIECE_ALIGNMENT
+    errors[(longest <= 0) & ~cutting.bad] = CANT_FRAGMENT_HEADER
+    pieces, new = _allocate(ctx, frame, split(np.where(cutting.bad, 0, cutting.payload), longest), errors)
+    _copy_payload(ctx, frame, pieces, new, cutting.ahead, room)
+    buffers.current_length[new] = pieces.length + room
+    buffers.flags[new] = np.where(buffers.trace[new] >= 0, BufferFlag.IS_TRACED, 0) | (cutting.family | BufferFlag.L3_HDR_OFFSET_VALID)
+    buffers.error[new] = ctx.error_base + NONE
+    cutting.write_headers(pieces, new)
+    return pieces, new
+
+
+def _fragment(ctx: Context, frame: Frame, cutting: Cutting) -> None:
+    """Take the packets without an error to pieces and send those; drop the others."""
+    buffers, errors = ctx.buffers, cutting.errors
     rows = frame.indices(buffers)
     noted = buffers.flow_hash[rows]
     mtu, goes_to = (noted & 0xFFFF).astype(np.int64), (noted >> 16 & 0xFF).astype(np.int32)
-    ahead, room = header_bytes
-    fits = STRIDE - HEADROOM - buffers.current_data[rows]
-    longest = (np.minimum(np.minimum(mtu, DATA_SIZE), fits) - room) // PIECE_ALIGNMENT * PIECE_ALIGNMENT
-    errors[(longest <= 0) & (errors == NONE)] = CANT_FRAGMENT_HEADER
     lengths = buffers.packet_length(frame.rows)
-    pieces, new = _allocate(ctx, frame, split(np.where(errors == NONE, payload, 0), longest), errors)
-    _copy_payload(ctx, frame, pieces, new, ahead, room)
-    buffers.current_length[new] = pieces.length + room
-    buffers.flags[new] = np.where(buffers.trace[new] >= 0, BufferFlag.IS_TRACED, 0) | (family | BufferFlag.L3_HDR_OFFSET_VALID)
-    buffers.error[new] = ctx.error_base + NONE
-    write_headers(pieces, new)
+    pieces, new = cut(ctx, frame, cutting, mtu)
     # Report.
     counts = np.bincount(pieces.packet, minlength=frame.n)
     for position, index in ctx.traced(frame):
@@ -173,7 +192,7 @@ def _fragment(
     slots = goes_to[pieces.packet]
     for slot in dict.fromkeys(slots.tolist()):
         ctx.enqueue(slot, new[slots == slot], offset=frame.offset, rx=frame.rx, traced=frame.traced)
-    bad = errors != NONE
+    bad = cutting.bad
     if bad.any():
         buffers.error[rows[bad]] = ctx.error_base + errors[bad]
         for error_index in errors[bad].tolist():
@@ -185,25 +204,28 @@ def _fragment(
     buffers.free_packets(frame.pick(buffers, ~bad))
 
 
-IP4_NEXTS = ("ip4-rewrite", "ip4-icmp-error", "ip4-drop")
-IP6_NEXTS = ("ip6-rewrite", "error-drop", "ip6-drop")
-REWRITE, ICMP_ERROR, DROP = range(3)
+def _repeat_labels(ctx: Context, frame: Frame, new: Frame, pieces: Pieces, size: int) -> None:
+    """Write what lies in front of the IP headers of packets in front of those of their pieces, too."""
+    if size:
+        labels = np.dtype((np.void, size))
+        ctx.buffers.store(new, labels, ctx.buffers.load(frame, labels)[pieces.packet])
 
 
-@node("ip4-frag", nexts=IP4_NEXTS, errors=ERRORS, trace=format_frag_trace)
-def ip4_frag(ctx: Context, frame: Frame) -> None:
-    """Pieces of IPv4 packets: a header each, with the packet's identification, or a new one if it is whole."""
+def ip4_cutting(ctx: Context, frame: Frame, at: int = 0) -> Cutting:
+    """Pieces of IPv4 packets `at` bytes into what is sent: each has a header with the packet's identification, or a new one."""
     buffers, size = ctx.buffers, ip4.HEADER.itemsize
-    header = buffers.load(frame, ip4.HEADER).copy()
+    header = buffers.load(frame, ip4.HEADER, at).copy()
     payload = header["length"].astype(np.int64) - size
     flags = header["flags_and_offset"]
     errors = np.full(frame.n, NONE)
     errors[flags & ip4.FLAG_DONT_FRAGMENT != 0] = DONT_FRAGMENT_SET
-    errors[payload > buffers.packet_length(frame.rows) - size] = MALFORMED
+    errors[payload > buffers.packet_length(frame.rows) - at - size] = MALFORMED
     whole = (ip4.is_fragment(flags) == 0) & (errors == NONE)
     header["fragment_id"][whole] = ctx.get(FragmentIds).take(int(whole.sum())) & 0xFFFF
 
     def write_headers(pieces: Pieces, rows: Indices) -> None:
+        new = Frame(rows, len(rows), offset=frame.offset)
+        _repeat_labels(ctx, frame, new, pieces, at)
         own = header[pieces.packet]
         before = own["flags_and_offset"]
         more = ~pieces.is_last | (before & ip4.FLAG_MORE_FRAGMENTS != 0)
@@ -212,32 +234,49 @@ def ip4_frag(ctx: Context, frame: Frame) -> None:
         own["length"] = pieces.length + size
         own["checksum"] = 0
         own["checksum"] = checksums(word_sums(own))
-        buffers.store(Frame(rows, len(rows), offset=frame.offset), ip4.HEADER, own)
+        buffers.store(new, ip4.HEADER, own, at)
 
-    _fragment(ctx, frame, errors, payload, (size, size), write_headers, BufferFlag.IS_IP4)
+    return Cutting(errors, payload, at + size, at + size, write_headers, BufferFlag.IS_IP4)
 
 
-@node("ip6-frag", nexts=IP6_NEXTS, errors=ERRORS, trace=format_frag_trace)
-def ip6_frag(ctx: Context, frame: Frame) -> None:
+def ip6_cutting(ctx: Context, frame: Frame, at: int = 0) -> Cutting:
     """Pieces of IPv6 packets: the header, and a fragment header behind it; what is a fragment already is refused."""
     buffers, size = ctx.buffers, ip6.HEADER.itemsize
-    header = buffers.load(frame, ip6.HEADER).copy()
+    header = buffers.load(frame, ip6.HEADER, at).copy()
     payload = header["payload_length"].astype(np.int64)
     errors = np.full(frame.n, NONE)
-    errors[payload > buffers.packet_length(frame.rows) - size] = MALFORMED
+    errors[payload > buffers.packet_length(frame.rows) - at - size] = MALFORMED
     errors[header["protocol"] == ip_protocol.IPV6_FRAGMENTATION] = MALFORMED
     ids = np.zeros(frame.n, np.int64)
     ids[errors == NONE] = ctx.get(FragmentIds).take(int(np.count_nonzero(errors == NONE)))
 
     def write_headers(pieces: Pieces, rows: Indices) -> None:
         new = Frame(rows, len(rows), offset=frame.offset)
+        _repeat_labels(ctx, frame, new, pieces, at)
         own, fragment = header[pieces.packet], np.zeros(new.n, ip6.FRAGMENT)
         fragment["next_header"] = own["protocol"]
         fragment["offset_and_more"] = pieces.offset | np.where(pieces.is_last, 0, ip6.FRAGMENT_MORE)
         fragment["id"] = ids[pieces.packet]
         own["protocol"] = ip_protocol.IPV6_FRAGMENTATION
         own["payload_length"] = pieces.length + ip6.FRAGMENT.itemsize
-        buffers.store(new, ip6.HEADER, own)
-        buffers.store(new, ip6.FRAGMENT, fragment, size)
+        buffers.store(new, ip6.HEADER, own, at)
+        buffers.store(new, ip6.FRAGMENT, fragment, at + size)
 
-    _fragment(ctx, frame, errors, payload, (size, size + ip6.FRAGMENT.itemsize), write_headers, BufferFlag.IS_IP6)
+    return Cutting(errors, payload, at + size, at + size + ip6.FRAGMENT.itemsize, write_headers, BufferFlag.IS_IP6)
+
+
+IP4_NEXTS = ("ip4-rewrite", "ip4-midchain", "ip4-icmp-error", "ip4-drop")
+IP6_NEXTS = ("ip6-rewrite", "ip6-midchain", "error-drop", "ip6-drop")
+REWRITE, MIDCHAIN, ICMP_ERROR, DROP = range(4)
+
+
+@node("ip4-frag", nexts=IP4_NEXTS, errors=ERRORS, trace=format_frag_trace)
+def ip4_frag(ctx: Context, frame: Frame) -> None:
+    """Send IPv4 packets in pieces."""
+    _fragment(ctx, frame, ip4_cutting(ctx, frame))
+
+
+@node("ip6-frag", nexts=IP6_NEXTS, errors=ERRORS, trace=format_frag_trace)
+def ip6_frag(ctx: Context, frame: Frame) -> None:
+    """Send IPv6 packets in pieces."""
+    _fragment(ctx, frame, ip6_cutting(ctx, frame))

@@ -8,7 +8,8 @@ import struct
 import pytest
 
 from tests.graphs import SIZES, call, fill, full_engine
-from vppsh.engine.features.mpls.input import ERRORS, InputTrace, format_input_trace
+from vppsh.engine.features.mpls.errors import MPLS_ERRORS
+from vppsh.engine.features.mpls.input import InputTrace, format_input_trace
 from vppsh.engine.interfaces import ETHERNET, DeviceClass
 
 DEVICE = DeviceClass("test", lambda engine, interface: lambda ctx, frame: ctx.buffers.free_packets(frame))
@@ -28,7 +29,7 @@ def test_labelled_packets_are_counted_and_refused(size: int) -> None:
     for entry, target, row in zip(entries, targets, rows, strict=True):
         assert target == ("mpls-not-enabled" if entry & 0xFF else "error-drop")
         if not entry & 0xFF:
-            assert ERRORS[engine.buffers.error[row] - node.error_base].name == "ttl_expired"
+            assert MPLS_ERRORS[engine.buffers.error[row] - node.error_base].name == "ttl_expired"
     counts = {count.spec.name: count.count for count in engine.errors.of_node("mpls-input")}
     assert counts["pkts_decap"] == size
     assert engine.interfaces.mpls.value[index] == sum(entry & 0xFF != 0 for entry in entries)

@@ -19,6 +19,7 @@ from vppsh.engine.features.ip6.flow_hash import flow_hash as flow_hash6
 from vppsh.engine.fib.fib import Fib
 from vppsh.engine.fib.forwarding import choose
 from vppsh.engine.fib.special import Lookups
+from vppsh.engine.fib.tables import FibTables
 from vppsh.engine.fib.types import Protocol, format_address
 from vppsh.engine.frame import Frame
 from vppsh.engine.uniform import common
@@ -48,16 +49,25 @@ def format_lookup_again_trace(view: Any, record: LookupTrace) -> str:
     return f"   fib-index:{record.fib_index} addr:{record.address} load-balance:{record.load_balance}"
 
 
-def _tables(ctx: Context, frame: Frame) -> int | NDArray[np.int32]:
-    """The tables that the lookup objects of the packets name; the packet is in it from now on."""
-    tables = ctx.get(Lookups).fib_index[ctx.buffers.adj_index[frame.rows]]
-    one = common(tables)
-    ctx.buffers.tx_sw_if_index[frame.rows] = tables
+def tables_of_objects(ctx: Context, frame: Frame, tables: FibTables) -> int | NDArray[np.int32]:
+    """The table that the lookup object of each packet names: its own, or that of the receive interface."""
+    buffers = ctx.buffers
+    named = ctx.get(Lookups).fib_index[buffers.adj_index[frame.rows]]
+    if np.count_nonzero(named < 0):
+        named = np.where(named < 0, tables.fib_index_of[buffers.rx_sw_if_index[frame.rows]], named)
+    one = common(named)
+    return named if one is None else one
+
+
+def _tables(ctx: Context, frame: Frame, tables: FibTables) -> int | NDArray[np.int32]:
+    """The same; the packet is in that table from now on."""
+    named = tables_of_objects(ctx, frame, tables)
+    ctx.buffers.tx_sw_if_index[frame.rows] = named
     ctx.buffers.flow_hash[frame.rows] = 0
-    return tables if one is None else int(one)
+    return named
 
 
-def _finish(ctx: Context, frame: Frame, nexts: Nexts) -> Nexts:
+def limit_lookups(ctx: Context, frame: Frame, nexts: Nexts) -> Nexts:
     """Count the lookups of each packet; those that have had too many are dropped."""
     buffers, rows = ctx.buffers, frame.rows
     counted = buffers.flags[rows] & np.uint32(BufferFlag.LOOP_COUNTER_VALID) != 0
@@ -77,28 +87,34 @@ def _trace(ctx: Context, frame: Frame, found: NDArray[np.int32], addresses: NDAr
 
 
 def _lookup_ip4(ctx: Context, frame: Frame, at: int) -> Nexts:
-    buffers = ctx.buffers
+    buffers, tables = ctx.buffers, ctx.get(Fib).ip4
     addresses = buffers.load(frame, WORD, at).byteswap()
-    found = ctx.get(Fib).ip4.lookup(_tables(ctx, frame), addresses)
+    found = tables.lookup(_tables(ctx, frame, tables), addresses)
     nexts = choose(ctx, frame, found, Protocol.IP4, buffers.packet_length(frame.rows), flow_hash4)
     _trace(ctx, frame, found, addresses, Protocol.IP4)
-    return _finish(ctx, frame, nexts)
+    return limit_lookups(ctx, frame, nexts)
 
 
 def _lookup_ip6(ctx: Context, frame: Frame, at: int) -> Nexts:
-    buffers = ctx.buffers
+    buffers, tables = ctx.buffers, ctx.get(Fib).ip6
     addresses = np.empty((frame.n, 2), np.uint64)
     addresses[:, 0] = buffers.load(frame, HALF, at).byteswap()
     addresses[:, 1] = buffers.load(frame, HALF, at + 8).byteswap()
-    found = ctx.get(Fib).ip6.lookup6(_tables(ctx, frame), addresses)
+    found = tables.lookup6(_tables(ctx, frame, tables), addresses)
     nexts = choose(ctx, frame, found, Protocol.IP6, buffers.packet_length(frame.rows), flow_hash6)
     _trace(ctx, frame, found, addresses, Protocol.IP6)
-    return _finish(ctx, frame, nexts)
+    return limit_lookups(ctx, frame, nexts)
 
 
 @node("lookup-ip4-dst", sibling_of="ip4-lookup", trace=format_lookup_again_trace)
 def lookup_ip4_dst(ctx: Context, frame: Frame) -> Nexts:
     """Look the destination up in another IPv4 table."""
+    return _lookup_ip4(ctx, frame, IP4_DST_AT)
+
+
+@node("lookup-ip4-dst-itf", sibling_of="ip4-lookup", trace=format_lookup_again_trace)
+def lookup_ip4_dst_itf(ctx: Context, frame: Frame) -> Nexts:
+    """Look the destination up in the IPv4 table of the receive interface: what an explicit null label asks for."""
     return _lookup_ip4(ctx, frame, IP4_DST_AT)
 
 
@@ -111,6 +127,12 @@ def lookup_ip4_src(ctx: Context, frame: Frame) -> Nexts:
 @node("lookup-ip6-dst", sibling_of="ip6-lookup", trace=format_lookup_again_trace)
 def lookup_ip6_dst(ctx: Context, frame: Frame) -> Nexts:
     """Look the destination up in another IPv6 table."""
+    return _lookup_ip6(ctx, frame, IP6_DST_AT)
+
+
+@node("lookup-ip6-dst-itf", sibling_of="ip6-lookup", trace=format_lookup_again_trace)
+def lookup_ip6_dst_itf(ctx: Context, frame: Frame) -> Nexts:
+    """Look the destination up in the IPv6 table of the receive interface."""
     return _lookup_ip6(ctx, frame, IP6_DST_AT)
 
 

@@ -64,6 +64,7 @@ ROUTE = options(
     line_input(ROUTE),
     help="ip route [add|del] [count <n>] <dst-ip-addr>/<width> [table <table-id>] via [next-hop-address] [next-hop-interface] "
     "[next-hop-table <value>] [weight <value>] [preference <value>] [ip4-lookup-in-table <value>] [ip6-lookup-in-table <value>] "
+    "[mpls-lookup-in-table <value>] [via-label <label>] [out-labels <label> ...] "
     "[resolve-via-host] [resolve-via-attached] [rx-ip4|rx-ip6 <interface>] [drop] [local] | "
     "[drop|punt|null|null-send-unreach|null-send-prohibit]",
 )

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from vppsh.commands.mfib_flags import read_interface_flags
+from vppsh.commands.mpls_label import read_label, read_labels
 from vppsh.engine.fib.fib import Fib
 from vppsh.engine.fib.types import NO_INTERFACE, PathFlag, Protocol, RoutePath
 from vppsh.grammar.arguments import (
@@ -111,6 +112,16 @@ def _protocol(protocol: Protocol) -> Callable[[RoutePath, Values, Fib, Protocol]
     return apply
 
 
+def _via_label(route: RoutePath, values: Values, fib: Fib, payload: Protocol) -> bool:
+    route.local_label, route.local_eos = values["label"], 0
+    route.protocol, route.interface = Protocol.MPLS, NO_INTERFACE
+    return route.table in fib.mpls
+
+
+def _out_labels(route: RoutePath, values: Values, fib: Fib, payload: Protocol) -> None:
+    route.labels = (*route.labels, *values["labels"])
+
+
 def _multicast_flags(route: RoutePath, values: Values, fib: Fib, payload: Protocol) -> None:
     route.multicast_flags |= int(values["multicast_flags"])
 
@@ -133,11 +144,14 @@ ITEMS = (
     Item(flag("resolve-via-attached"), _add_flag(PathFlag.RESOLVE_ATTACHED)),
     Item(keyed("ip4-lookup-in-table", signed("table")), _lookup(Protocol.IP4)),
     Item(keyed("ip6-lookup-in-table", signed("table")), _lookup(Protocol.IP6)),
+    Item(keyed("mpls-lookup-in-table", signed("table")), _lookup(Protocol.MPLS)),
     Item(flag("src-lookup"), _add_flag(PathFlag.SOURCE_LOOKUP)),
+    Item(keyed("via-label", read_with("label", read_label, metavar="<label>")), _via_label),
     Item(keyed("rx-ip4", interface()), _receive(Protocol.IP4)),
     Item(keyed("rx-ip6", interface()), _receive(Protocol.IP6)),
     Item(flag("drop"), _drop),
     Item(flag("local"), _local),
+    Item(keyed("out-labels", read_with("labels", read_labels, metavar="<label> ...")), _out_labels),
     Item(keyword("ip4"), _protocol(Protocol.IP4)),
     Item(keyword("ip6"), _protocol(Protocol.IP6)),
     Item(interface(), _interface),
@@ -208,7 +222,10 @@ class RoutePathArgument(Argument):
 
     def describe(self) -> str:
         """The syntax of a path."""
-        return "<next-hop-address> [<interface>] [weight <n>] [preference <n>] | <interface> | ip4-lookup-in-table <id> | drop | local ..."
+        return (
+            "<next-hop-address> [<interface>] [weight <n>] [preference <n>] [out-labels <label> ...] | <interface> | "
+            "ip4-lookup-in-table <id> | via-label <label> | drop | local ..."
+        )
 
     def defaults(self) -> Values:
         """No path."""
@@ -216,3 +233,5 @@ class RoutePathArgument(Argument):
 
 
 ROUTE_PATHS = RoutePathArgument("routes")
+LABEL_PATHS = RoutePathArgument("routes", payload=Protocol.MPLS)
+"""The paths of a label."""

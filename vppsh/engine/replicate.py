@@ -53,8 +53,8 @@ class Replicates(Rows):
         self._release(row)
 
     def buckets(self, row: int) -> tuple[Dpo, ...]:
-        """Where packets go."""
-        return self._buckets[row]
+        """Where packets go; nowhere if there is no such object."""
+        return self._buckets.get(row, ())
 
     def format_bucket(self, row: int, bucket: Dpo, indent: int) -> str:
         """A bucket with its slot, `[@2]: ipv4-mcast: pg1: ...`."""

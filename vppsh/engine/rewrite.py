@@ -18,6 +18,7 @@ from vppsh.engine.frame import Frame
 from vppsh.engine.uniform import common
 
 GOES_ON = -1
+DROP = 0
 One = int
 Each = NDArray[np.intp]
 Mask = NDArray[np.bool_]
@@ -86,8 +87,11 @@ def leave(ctx: Context, frame: Frame, adj: One | Each, arc: str, complete: Compl
     slots: int | NDArray[np.int32] | None
     if isinstance(adj, int):
         slots = int(adjacencies.next_slot[adj])
+        # A stream may send packets here that no lookup gave an adjacency of this protocol.
+        slots = slots if slots < len(ctx.node.nexts) else DROP
     else:
         each = adjacencies.next_slot.take(adj)
+        each[each >= len(ctx.node.nexts)] = DROP
         slots = common(each)
         slots = each if slots is None else slots
     arcs = ctx.engine.arcs

@@ -99,7 +99,9 @@ def _rpf(protocol: Protocol) -> Callable[[Context, Frame], Nexts]:
         pairs, where = np.unique(found.astype(np.int64) << 32 | received, return_inverse=True)
         flags = [InterfaceFlag(0)] * len(pairs)
         for number, pair in enumerate(pairs.tolist()):
-            entry, sw_if_index = mfib[pair >> 32], pair & 0xFFFFFFFF
+            entry, sw_if_index = mfib.find(pair >> 32), pair & 0xFFFFFFFF
+            if entry is None:
+                continue
             flags[number] = entry.accept_flags(sw_if_index)
             mine = where == number
             if entry.signals(flags[number]) or _from_neighbors(ctx, frame, protocol, entry, sw_if_index, mine):
@@ -112,7 +114,8 @@ def _rpf(protocol: Protocol) -> Callable[[Context, Frame], Nexts]:
         buffers.error[rows] = np.where(refused, ctx.error_base + errors, 0)
         for position, index in ctx.traced(frame):
             sw_if_index = int(received[position])
-            known = sw_if_index if sw_if_index in mfib[int(found[position])].interfaces else NO_INTERFACE
+            entry = mfib.find(int(found[position]))
+            known = sw_if_index if entry is not None and sw_if_index in entry.interfaces else NO_INTERFACE
             ctx.trace(index, RpfTrace(int(found[position]), known, flags[int(where[position])]))
         return nexts
 

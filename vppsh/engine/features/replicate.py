@@ -19,6 +19,7 @@ from vppsh.registry import error, node
 # VPP gives this counter no name of its own: its text serves as name.
 ERRORS = (error("Buffer Allocation Failure", "Buffer Allocation Failure"),)
 ALLOCATION_FAILURE = 0
+DROP = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +36,7 @@ def format_replicate_trace(view: Any, record: ReplicateTrace) -> str:
 
 
 def _replicate(ctx: Context, frame: Frame) -> None:
-    """The packet itself takes the first bucket, copies of it the others."""
+    """The packet itself takes the first bucket, copies of it the others; without any bucket it is dropped."""
     buffers, replicates = ctx.buffers, ctx.get(Replicates)
     rows = frame.indices(buffers)
     objects = buffers.adj_index[rows].astype(np.intp)
@@ -49,6 +50,7 @@ def _replicate(ctx: Context, frame: Frame) -> None:
     kept = first.copy()
     kept[np.flatnonzero(~first)[: len(copies)]] = True
     out[kept & ~first] = copies
+    ctx.enqueue(DROP, rows[counts == 0], offset=frame.offset, rx=frame.rx, traced=frame.traced)
     if not kept.all():
         ctx.count(ALLOCATION_FAILURE, len(np.unique(source[~kept])))
     targets = [bucket for each in buckets for bucket in each]

@@ -147,6 +147,10 @@ class Mfib:
         entry: MfibEntry = self.entries.items[index]
         return entry
 
+    def find(self, index: int) -> MfibEntry | None:
+        """The entry of an index, if there is one."""
+        return self.entries.get(index)
+
     def table(self, protocol: Protocol, fib_index: int) -> MfibTable:
         """The multicast table beside a unicast one."""
         unicast = self.fib.tables(protocol)[fib_index]

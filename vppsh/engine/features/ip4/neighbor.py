@@ -68,13 +68,16 @@ def _resolve(ctx: Context, frame: Frame, expected: Kind) -> Nexts:
     targets = buffers.load(frame, ip4.HEADER)["dst"].astype(np.uint64)
     errors = np.full(frame.n, THROTTLED)
     for index in np.unique(indices).tolist():
-        adjacency = adjacencies[index]
+        adjacency = adjacencies.find(index)
         mine = indices == index
+        if adjacency is None or adjacency.protocol is not Protocol.IP4:
+            errors[mine] = NON_ARP_ADJ
+            continue
         if expected is Kind.INCOMPLETE:
             targets[mine] = adjacency.next_hop
         if _source(ctx.engine, adjacency, None) is None:
             errors[mine] = NO_SOURCE_ADDRESS
-    able = np.flatnonzero(errors != NO_SOURCE_ADDRESS)
+    able = np.flatnonzero(errors == THROTTLED)
     keys = targets[able] << np.uint64(32) | adjacencies.sw_if_index[indices[able]].astype(np.uint64)
     for position in able[ctx.get(ArpThrottle).passes(keys)].tolist():
         errors[position] = _ask(ctx, adjacencies[int(indices[position])], int(targets[position]), expected)

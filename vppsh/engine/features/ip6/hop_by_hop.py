@@ -100,9 +100,9 @@ def _scan(header: bytes, to_group: bool) -> tuple[int, int]:
 @node("ip6-hop-by-hop", sibling_of="ip6-lookup", errors=ERRORS, trace=format_hop_by_hop_trace)
 def ip6_hop_by_hop(ctx: Context, frame: Frame) -> Nexts:
     """Look at the options of each packet."""
-    buffers, adjacencies = ctx.buffers, ctx.get(Adjacencies)
+    buffers = ctx.buffers
     rows = frame.indices(buffers)
-    kinds = [adjacencies[int(index)].kind for index in buffers.adj_index[rows]]
+    kinds = [Kind(kind) for kind in ctx.get(Adjacencies).kind[buffers.adj_index[rows]].tolist()]
     nexts = ctx.get(DpoSlots).find(ctx, np.array([DPO_TYPES[kind] for kind in kinds], np.uint8), Protocol.IP6)
     traced = {position for position, _ in ctx.traced(frame)}
     for position, index in enumerate(rows.tolist()):

@@ -47,7 +47,9 @@ class NdThrottle(Throttle):
 
 def _ask(ctx: Context, index: int, adj_index: int, target: int) -> int:
     """Solicit the next hop of the packet in a buffer; what it counts as."""
-    buffers, adjacency = ctx.buffers, ctx.get(Adjacencies)[adj_index]
+    buffers, adjacency = ctx.buffers, ctx.get(Adjacencies).find(adj_index)
+    if adjacency is None:
+        return DROP
     link = ctx.get(Ip6Links).find(adjacency.interface)
     # An adjacency may have been completed in this very frame: the load-balance that led here has not been told yet.
     if link is None or not link.interface.hardware.link_up or adjacency.kind is Kind.REWRITE:
@@ -71,7 +73,9 @@ def _resolve(ctx: Context, frame: Frame, *, glean: bool) -> Nexts:
     if not glean:
         # As in VPP the packet is from now on one to the next hop, whatever its destination was.
         for adj_index in np.unique(adjs).tolist():
-            targets[adjs == adj_index] = to_halves(adjacencies[adj_index].next_hop)
+            adjacency = adjacencies.find(adj_index)
+            if adjacency is not None:
+                targets[adjs == adj_index] = to_halves(adjacency.next_hop)
         buffers.store(frame, ADDRESS, targets, DESTINATION_AT)
     interfaces = adjacencies.sw_if_index[adjs]
     buffers.tx_sw_if_index[indices] = interfaces

@@ -17,7 +17,6 @@ from vppsh.engine.fib.types import Protocol
 from vppsh.engine.interfaces import Change, Interface, Interfaces
 from vppsh.engine.ip_enable import IpEnable
 from vppsh.engine.link_local import PREFIX, UNIVERSAL, LinkLocalTables, from_mac, is_link_local
-from vppsh.registry import table
 
 if TYPE_CHECKING:
     from vppsh.engine.engine import Engine
@@ -151,6 +150,3 @@ class Ip6Links:
         link = self._links.get(interface.sw_if_index)
         if change is Change.DELETED and link is not None:
             self._remove(link)
-
-
-IP6_LINKS = table(Ip6Links)

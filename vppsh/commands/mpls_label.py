@@ -8,9 +8,18 @@ from types import MappingProxyType
 from vppsh.engine.fib.types import Label
 from vppsh.grammar.arguments import Reader
 
-LABELS: Mapping[str, int] = MappingProxyType({
-    "ip4-explicit-null": 0, "ipv6-explicit-null": 2, "router-alert": 1, "implicit-null": 3, "e-nul": 0, "v6enl": 2, "r-alt": 1, "i-nul": 3,
-})
+LABELS: Mapping[str, int] = MappingProxyType(
+    {
+        "ip4-explicit-null": 0,
+        "ipv6-explicit-null": 2,
+        "router-alert": 1,
+        "implicit-null": 3,
+        "e-nul": 0,
+        "v6enl": 2,
+        "r-alt": 1,
+        "i-nul": 3,
+    }
+)
 """In the order in which VPP tries them."""
 
 

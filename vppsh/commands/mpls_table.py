@@ -54,6 +54,13 @@ def show_mpls_fib(ctx: CommandContext, args: Args) -> str:
         lines.append(f"{table.name}, fib_index:{table.index} locks:[{format_locks(table)}]")
         for entry in _entries(table, args.label):
             lines.append(format_entry_detail(entry))
-            data.append({"table": table.table_id, "label": entry.prefix.address >> 1, "eos": bool(entry.prefix.address & 1),
-                         "index": entry.index, "sources": [known.source.text for known in entry.sources]})
+            data.append(
+                {
+                    "table": table.table_id,
+                    "label": entry.prefix.address >> 1,
+                    "eos": bool(entry.prefix.address & 1),
+                    "index": entry.index,
+                    "sources": [known.source.text for known in entry.sources],
+                }
+            )
     return structured("\n".join(lines), data)

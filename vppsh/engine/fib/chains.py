@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 
 from .dpo import DROPS, Dpo, DpoType, Held
 from .load_balance import NextHop
-from .path import CHAIN_OF, Kind, Path
+from .path import CHAIN_OF, Path
+from .path_kind import Kind
 from .special import LookupInput
 from .types import Chain, Protocol, Source
 

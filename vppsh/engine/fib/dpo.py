@@ -69,48 +69,89 @@ TYPE_NAMES = {
     DpoType.IP6_LINK_LOCAL: "ip6-link-local",
 }
 NODES: dict[DpoType, dict[Protocol, str]] = {
-    DpoType.DROP: {Protocol.IP4: "ip4-drop", Protocol.IP6: "ip6-drop", Protocol.MPLS: "mpls-drop"},
+    DpoType.DROP: {Protocol.IP4: "ip4-drop", Protocol.IP6: "ip6-drop", Protocol.MPLS: "mpls-drop", Protocol.ETHERNET: "error-drop"},
     DpoType.IP_NULL: {Protocol.IP4: "ip4-null", Protocol.IP6: "ip6-null"},
     DpoType.PUNT: {Protocol.IP4: "ip4-punt", Protocol.IP6: "ip6-punt", Protocol.MPLS: "mpls-punt"},
-    DpoType.LOAD_BALANCE: {
-        Protocol.IP4: "ip4-load-balance", Protocol.IP6: "ip6-load-balance", Protocol.MPLS: "mpls-load-balance"},
+    DpoType.LOAD_BALANCE: {Protocol.IP4: "ip4-load-balance", Protocol.IP6: "ip6-load-balance", Protocol.MPLS: "mpls-load-balance"},
     DpoType.REPLICATE: {Protocol.IP4: "ip4-replicate", Protocol.IP6: "ip6-replicate", Protocol.MPLS: "mpls-replicate"},
-    DpoType.ADJACENCY: {Protocol.IP4: "ip4-rewrite", Protocol.IP6: "ip6-rewrite", Protocol.MPLS: "mpls-output",
-                        Protocol.ETHERNET: "adj-l2-rewrite"},
-    DpoType.ADJACENCY_INCOMPLETE: {
-        Protocol.IP4: "ip4-arp", Protocol.IP6: "ip6-discover-neighbor", Protocol.MPLS: "mpls-adj-incomplete"},
-    DpoType.ADJACENCY_MIDCHAIN: {Protocol.IP4: "ip4-midchain", Protocol.IP6: "ip6-midchain",
-                                 Protocol.MPLS: "mpls-midchain", Protocol.ETHERNET: "adj-l2-midchain"},
+    DpoType.ADJACENCY: {
+        Protocol.IP4: "ip4-rewrite",
+        Protocol.IP6: "ip6-rewrite",
+        Protocol.MPLS: "mpls-output",
+        Protocol.ETHERNET: "adj-l2-rewrite",
+    },
+    DpoType.ADJACENCY_INCOMPLETE: {Protocol.IP4: "ip4-arp", Protocol.IP6: "ip6-discover-neighbor", Protocol.MPLS: "mpls-adj-incomplete"},
+    DpoType.ADJACENCY_MIDCHAIN: {
+        Protocol.IP4: "ip4-midchain",
+        Protocol.IP6: "ip6-midchain",
+        Protocol.MPLS: "mpls-midchain",
+        Protocol.ETHERNET: "adj-l2-midchain",
+    },
     DpoType.ADJACENCY_GLEAN: {Protocol.IP4: "ip4-glean", Protocol.IP6: "ip6-glean"},
     DpoType.ADJACENCY_MCAST: {Protocol.IP4: "ip4-rewrite-mcast", Protocol.IP6: "ip6-rewrite-mcast"},
     DpoType.ADJACENCY_MCAST_MIDCHAIN: {Protocol.IP4: "ip4-mcast-midchain", Protocol.IP6: "ip6-mcast-midchain"},
     DpoType.RECEIVE: {Protocol.IP4: "ip4-receive", Protocol.IP6: "ip6-receive"},
     DpoType.LOOKUP: {Protocol.IP4: "lookup-ip4-dst", Protocol.IP6: "lookup-ip6-dst", Protocol.MPLS: "lookup-mpls-dst"},
     DpoType.CLASSIFY: {Protocol.IP4: "ip4-classify", Protocol.IP6: "ip6-classify"},
-    DpoType.MPLS_LABEL: {Protocol.IP4: "ip4-mpls-label-imposition-pipe", Protocol.IP6: "ip6-mpls-label-imposition-pipe",
-                         Protocol.MPLS: "mpls-label-imposition-pipe"},
-    DpoType.MPLS_DISPOSITION_PIPE: {
-        Protocol.IP4: "ip4-mpls-label-disposition-pipe", Protocol.IP6: "ip6-mpls-label-disposition-pipe"},
+    DpoType.MPLS_LABEL: {
+        Protocol.IP4: "ip4-mpls-label-imposition-pipe",
+        Protocol.IP6: "ip6-mpls-label-imposition-pipe",
+        Protocol.MPLS: "mpls-label-imposition-pipe",
+    },
+    DpoType.MPLS_DISPOSITION_PIPE: {Protocol.IP4: "ip4-mpls-label-disposition-pipe", Protocol.IP6: "ip6-mpls-label-disposition-pipe"},
     DpoType.MPLS_DISPOSITION_UNIFORM: {
-        Protocol.IP4: "ip4-mpls-label-disposition-uniform", Protocol.IP6: "ip6-mpls-label-disposition-uniform"},
-    DpoType.INTERFACE_RX: {Protocol.IP4: "interface-rx-dpo-ip4", Protocol.IP6: "interface-rx-dpo-ip6",
-                           Protocol.ETHERNET: "interface-rx-dpo-l2"},
+        Protocol.IP4: "ip4-mpls-label-disposition-uniform",
+        Protocol.IP6: "ip6-mpls-label-disposition-uniform",
+    },
+    DpoType.INTERFACE_RX: {
+        Protocol.IP4: "interface-rx-dpo-ip4",
+        Protocol.IP6: "interface-rx-dpo-ip6",
+        Protocol.ETHERNET: "interface-rx-dpo-l2",
+    },
     DpoType.DVR: {Protocol.IP4: "ip4-dvr-dpo", Protocol.IP6: "ip6-dvr-dpo"},
     DpoType.L3_PROXY: {Protocol.IP4: "ip4-local", Protocol.IP6: "ip6-local"},
     DpoType.IP6_LINK_LOCAL: {Protocol.IP6: "ip6-link-local"},
 }
 FIRST_SLOTS: dict[Protocol, dict[str, int]] = {
-    Protocol.IP4: {"ip4-drop": 0, "ip4-punt": 1, "ip4-arp": 3, "ip4-glean": 4, "ip4-rewrite": 5, "ip4-midchain": 6,
-                   "ip4-rewrite-mcast": 8, "ip4-rewrite-bcast": 9, "ip4-mcast-midchain": 10, "ip4-receive": 12},
-    Protocol.IP6: {"ip6-drop": 0, "ip6-punt": 1, "ip6-discover-neighbor": 3, "ip6-glean": 4, "ip6-rewrite": 5, "ip6-midchain": 6,
-                   "ip6-rewrite-mcast": 8, "ip6-rewrite-bcast": 9, "ip6-mcast-midchain": 10, "ip6-link-local": 14, "ip6-receive": 19},
+    Protocol.IP4: {
+        "ip4-drop": 0,
+        "ip4-punt": 1,
+        "ip4-arp": 3,
+        "ip4-glean": 4,
+        "ip4-rewrite": 5,
+        "ip4-midchain": 6,
+        "ip4-rewrite-mcast": 8,
+        "ip4-rewrite-bcast": 9,
+        "ip4-mcast-midchain": 10,
+        "ip4-receive": 12,
+    },
+    Protocol.IP6: {
+        "ip6-drop": 0,
+        "ip6-punt": 1,
+        "ip6-discover-neighbor": 3,
+        "ip6-glean": 4,
+        "ip6-rewrite": 5,
+        "ip6-midchain": 6,
+        "ip6-rewrite-mcast": 8,
+        "ip6-rewrite-bcast": 9,
+        "ip6-mcast-midchain": 10,
+        "ip6-link-local": 14,
+        "ip6-receive": 19,
+    },
     Protocol.MPLS: {"mpls-drop": 0, "mpls-replicate": 1},
 }
 """Slots of a load-balance's nodes that are taken when VPP is up; further ones count on from the highest."""
 
-ADJACENCY_TYPES = frozenset((
-    DpoType.ADJACENCY, DpoType.ADJACENCY_INCOMPLETE, DpoType.ADJACENCY_MIDCHAIN, DpoType.ADJACENCY_GLEAN,
-    DpoType.ADJACENCY_MCAST, DpoType.ADJACENCY_MCAST_MIDCHAIN))
+ADJACENCY_TYPES = frozenset(
+    (
+        DpoType.ADJACENCY,
+        DpoType.ADJACENCY_INCOMPLETE,
+        DpoType.ADJACENCY_MIDCHAIN,
+        DpoType.ADJACENCY_GLEAN,
+        DpoType.ADJACENCY_MCAST,
+        DpoType.ADJACENCY_MCAST_MIDCHAIN,
+    )
+)
 
 
 class Dpo(NamedTuple):

@@ -38,8 +38,20 @@ class Entry:
     children      recursive paths that resolve through it, and its tracker
     """
 
-    __slots__ = ("__weakref__", "chains", "children", "covered", "index", "load_balance", "locks", "owns_load_balance",
-                 "parent", "prefix", "sources", "table")
+    __slots__ = (
+        "__weakref__",
+        "chains",
+        "children",
+        "covered",
+        "index",
+        "load_balance",
+        "locks",
+        "owns_load_balance",
+        "parent",
+        "prefix",
+        "sources",
+        "table",
+    )
 
     def __init__(self, table: FibTable, prefix: Prefix) -> None:
         self.table = table
@@ -78,8 +90,11 @@ class Entry:
         if self.prefix.protocol is Protocol.MPLS:
             return False
         best = self.sources[0]
-        return best.behaviour.plain and best.extensions is None and not best.flags & (
-            EntryFlag.LOOSE_URPF_EXEMPT | EntryFlag.EXCLUSIVE | EntryFlag.MULTICAST | EntryFlag.COVERED_INHERIT)
+        return (
+            best.behaviour.plain
+            and best.extensions is None
+            and not best.flags & (EntryFlag.LOOSE_URPF_EXEMPT | EntryFlag.EXCLUSIVE | EntryFlag.MULTICAST | EntryFlag.COVERED_INHERIT)
+        )
 
     def find(self, source: int) -> EntrySource | None:
         """The state of a source, if it is one of this entry's."""

@@ -244,8 +244,12 @@ class Fib:
 
     def _add_routes(self, protocol: Protocol, sw_if_index: int, address: int, length: int) -> None:
         table = self.table_of(protocol, sw_if_index)
-        table.update(Prefix(protocol, address, protocol.bits), Source.INTERFACE, EntryFlag.CONNECTED | EntryFlag.LOCAL,
-                     [RoutePath(protocol, address, sw_if_index)])
+        table.update(
+            Prefix(protocol, address, protocol.bits),
+            Source.INTERFACE,
+            EntryFlag.CONNECTED | EntryFlag.LOCAL,
+            [RoutePath(protocol, address, sw_if_index)],
+        )
         self._add_connected(table, sw_if_index, address, length)
 
     def _add_connected(self, table: FibTable, sw_if_index: int, address: int, length: int) -> None:
@@ -311,5 +315,3 @@ def _edges(prefix: Prefix) -> list[Prefix]:
         return [Prefix(Protocol.IP4, prefix.address ^ 1, 32)]
     last = prefix.network | (1 << 32 - prefix.length) - 1
     return [Prefix(Protocol.IP4, edge, 32) for edge in (prefix.network, last) if edge != prefix.address]
-
-

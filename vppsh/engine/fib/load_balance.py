@@ -94,11 +94,24 @@ class LoadBalances(Rows):
     via_bytes: NDArray[np.int64]
 
     def __init__(self, engine: Any) -> None:
-        super().__init__({
-            "n_buckets": ("i4", 0), "dpo_type": ("u1", int(DpoType.DROP)), "dpo_index": ("i4", 0), "dpo_protocol": ("u1", 0),
-            "offset": ("i4", 0), "protocol": ("u1", 0), "hash_config": ("u2", FLOW_HASH_DEFAULT), "urpf": ("i4", -1),
-            "flags": ("u1", 0), "entry_flags": ("u2", 0),
-            "packets": ("i8", 0), "bytes": ("i8", 0), "via_packets": ("i8", 0), "via_bytes": ("i8", 0)})
+        super().__init__(
+            {
+                "n_buckets": ("i4", 0),
+                "dpo_type": ("u1", int(DpoType.DROP)),
+                "dpo_index": ("i4", 0),
+                "dpo_protocol": ("u1", 0),
+                "offset": ("i4", 0),
+                "protocol": ("u1", 0),
+                "hash_config": ("u2", FLOW_HASH_DEFAULT),
+                "urpf": ("i4", -1),
+                "flags": ("u1", 0),
+                "entry_flags": ("u2", 0),
+                "packets": ("i8", 0),
+                "bytes": ("i8", 0),
+                "via_packets": ("i8", 0),
+                "via_bytes": ("i8", 0),
+            }
+        )
         self._dpos: Dpos = engine.get(Dpos)
         self._dpos.register(DpoType.LOAD_BALANCE, self._format)
         self.bucket_type = np.zeros(64, np.uint8)
@@ -176,9 +189,9 @@ class LoadBalances(Rows):
             self.offset[row] = self._take_range(count)
         offset = int(self.offset[row])
         kinds, protocols, indices = zip(*dpos, strict=True)
-        self.bucket_type[offset:offset + count] = kinds
-        self.bucket_protocol[offset:offset + count] = protocols
-        self.bucket_index[offset:offset + count] = indices
+        self.bucket_type[offset : offset + count] = kinds
+        self.bucket_protocol[offset : offset + count] = protocols
+        self.bucket_index[offset : offset + count] = indices
         self.n_buckets[row] = count
         self.dpo_type[row], self.dpo_protocol[row], self.dpo_index[row] = dpos[0]
 
@@ -193,7 +206,7 @@ class LoadBalances(Rows):
             for name in ("bucket_type", "bucket_index", "bucket_protocol"):
                 old = getattr(self, name)
                 bigger = np.zeros(size, old.dtype)
-                bigger[:len(old)] = old
+                bigger[: len(old)] = old
                 setattr(self, name, bigger)
         return offset
 
@@ -208,8 +221,9 @@ class LoadBalances(Rows):
         if count <= 1:
             return [Dpo(int(self.dpo_type[row]), int(self.dpo_protocol[row]), int(self.dpo_index[row]))] * count
         at = slice(int(self.offset[row]), int(self.offset[row]) + count)
-        return [Dpo(*map(int, bucket)) for bucket in
-                zip(self.bucket_type[at], self.bucket_protocol[at], self.bucket_index[at], strict=True)]
+        return [
+            Dpo(*map(int, bucket)) for bucket in zip(self.bucket_type[at], self.bucket_protocol[at], self.bucket_index[at], strict=True)
+        ]
 
     def is_drop(self, row: int) -> bool:
         """Whether the only bucket drops."""
@@ -221,8 +235,10 @@ class LoadBalances(Rows):
             return f"DELETED lb:{row}"
         protocol = Protocol(int(self.protocol[row]))
         buckets = self.buckets(row)
-        text = (f"dpo-load-balance: [proto:{protocol.text} index:{row} buckets:{len(buckets)} uRPF:{self.urpf[row]} "
-                f"{'flags:[uses-map] ' if self.flags[row] else ''}to:[{self.packets[row]}:{self.bytes[row]}]")
+        text = (
+            f"dpo-load-balance: [proto:{protocol.text} index:{row} buckets:{len(buckets)} uRPF:{self.urpf[row]} "
+            f"{'flags:[uses-map] ' if self.flags[row] else ''}to:[{self.packets[row]}:{self.bytes[row]}]"
+        )
         if self.via_packets[row]:
             text += f" via:[{self.via_packets[row]}:{self.via_bytes[row]}]"
         lines = [text + "]"]

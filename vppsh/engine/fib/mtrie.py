@@ -39,10 +39,10 @@ class Mtrie:
             for name in ("root", "root_lengths"):
                 old = getattr(self, name)
                 bigger = np.zeros(needed, old.dtype)
-                bigger[:len(old)] = old
+                bigger[: len(old)] = old
                 setattr(self, name, bigger)
-        self.root[fib_index * ROOT:needed] = 0
-        self.root_lengths[fib_index * ROOT:needed] = 0
+        self.root[fib_index * ROOT : needed] = 0
+        self.root_lengths[fib_index * ROOT : needed] = 0
 
     def lookup(self, fib_index: int | NDArray[np.integer], dst: NDArray[np.uint32]) -> NDArray[np.int32]:
         """Load-balances for destinations in host order, in one table or in a table each; 0 in a table that does not exist."""
@@ -50,7 +50,7 @@ class Mtrie:
         if isinstance(fib_index, int):
             if not 0 <= fib_index < n_tables:
                 return np.zeros(len(dst), np.int32)
-            leaves = self.root[fib_index << 16:fib_index + 1 << 16].take(dst >> 16)
+            leaves = self.root[fib_index << 16 : fib_index + 1 << 16].take(dst >> 16)
         else:
             known = (fib_index >= 0) & (fib_index < n_tables)
             if np.count_nonzero(known) < len(known):
@@ -133,25 +133,24 @@ class Mtrie:
                 for name in ("plies", "ply_lengths"):
                     old = getattr(self, name)
                     bigger = np.empty(2 * len(old), old.dtype)
-                    bigger[:len(old)] = old
+                    bigger[: len(old)] = old
                     setattr(self, name, bigger)
                 if inner:
                     slots, lengths = self.plies, self.ply_lengths
-        self.plies[ply:ply + PLY] = leaf
-        self.ply_lengths[ply:ply + PLY] = length
+        self.plies[ply : ply + PLY] = leaf
+        self.ply_lengths[ply : ply + PLY] = length
         slots[slot] = ~ply
         lengths[slot] = SUBTREE
         return ply
 
     def _collapse(self, slots: NDArray[np.int32], lengths: NDArray[np.uint8], slot: int, ply: int, above: int) -> None:
         """Fold a ply that no longer holds anything longer than the prefixes above it."""
-        if self.ply_lengths[ply:ply + PLY].max() <= above:
+        if self.ply_lengths[ply : ply + PLY].max() <= above:
             slots[slot] = self.plies[ply]
             lengths[slot] = self.ply_lengths[ply]
             self._free.append(ply)
 
-    def _fill(self, slots: NDArray[np.int32], lengths: NDArray[np.uint8], first: int, count: int,
-              length: int, load_balance: int) -> None:
+    def _fill(self, slots: NDArray[np.int32], lengths: NDArray[np.uint8], first: int, count: int, length: int, load_balance: int) -> None:
         if count == 1 and slots[first] >= 0:
             # One slot, no ply below: what nearly every route of a full table meets.
             if lengths[first] <= length:
@@ -174,8 +173,9 @@ class Mtrie:
             at = (subtrees[:, None] + np.arange(PLY)).ravel()
             slots, lengths = self.plies, self.ply_lengths
 
-    def _refill(self, slots: NDArray[np.int32], lengths: NDArray[np.uint8], first: int, count: int,
-                length: int, cover_length: int, cover: int) -> None:
+    def _refill(
+        self, slots: NDArray[np.int32], lengths: NDArray[np.uint8], first: int, count: int, length: int, cover_length: int, cover: int
+    ) -> None:
         at = np.arange(first, first + count)
         while len(at):
             leaves = slots[at]

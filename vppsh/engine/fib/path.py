@@ -6,17 +6,16 @@ through (an adjacency or, when recursive, another entry) and passes changes from
 
 from __future__ import annotations
 
-import enum
 from typing import TYPE_CHECKING, Any
 
 from vppsh.engine.adjacency import Adjacency, Reason
 
 from .dpo import DROPS, INVALID, Dpo, DpoType
+from .path_kind import Kind, share_key
 from .special import LookupInput, NullAction, null_dpo
 from .types import (
     KEPT_PATH_FLAGS,
     NO_INTERFACE,
-    NO_TABLE,
     OPER_FLAG_NAMES,
     PATH_FLAG_NAMES,
     Chain,
@@ -40,59 +39,6 @@ CHAIN_OF = (Chain.IP4, Chain.IP6, Chain.MPLS_NON_EOS, Chain.IP4, Chain.IP4, Chai
 """The chain of a protocol. By position: the hash of an enum's member costs more than the rest of a dictionary's look-up."""
 
 
-class Kind(enum.IntEnum):
-    """VPP's path types; the value orders paths of one list."""
-
-    ATTACHED_NEXT_HOP = 0
-    ATTACHED = 1
-    RECURSIVE = 2
-    SPECIAL = 3
-    EXCLUSIVE = 4
-    DEAG = 5
-    INTERFACE_RX = 6
-    RECEIVE = 8
-
-    @property
-    def text(self) -> str:
-        """Name in `show ip fib`."""
-        return KIND_NAMES[self]
-
-
-KIND_NAMES = {
-    Kind.ATTACHED_NEXT_HOP: "attached-nexthop", Kind.ATTACHED: "attached", Kind.RECURSIVE: "recursive", Kind.SPECIAL: "special",
-    Kind.EXCLUSIVE: "exclusive", Kind.DEAG: "deag", Kind.INTERFACE_RX: "intf-rx", Kind.RECEIVE: "receive"}
-
-
-def kind_of(route: RoutePath) -> Kind:
-    """Which kind of path a description asks for."""
-    flags = route.flags
-    if flags & PathFlag.LOCAL:
-        return Kind.RECEIVE
-    if flags & PathFlag.INTERFACE_RX:
-        return Kind.INTERFACE_RX
-    if flags & (PathFlag.RPF_ID | PathFlag.DEAG):
-        return Kind.DEAG
-    if flags & PathFlag.EXCLUSIVE:
-        return Kind.EXCLUSIVE
-    if flags & (PathFlag.ICMP_PROHIBIT | PathFlag.ICMP_UNREACH | PathFlag.DROP | PathFlag.CLASSIFY):
-        return Kind.SPECIAL
-    if flags & PathFlag.GLEAN:
-        return Kind.ATTACHED
-    if route.interface != NO_INTERFACE:
-        return Kind.ATTACHED_NEXT_HOP if route.address else Kind.ATTACHED
-    if route.address or route.local_label >= 0:
-        return Kind.RECURSIVE
-    return Kind.SPECIAL if route.table == NO_TABLE else Kind.DEAG
-
-
-def share_key(route: RoutePath) -> tuple[Any, ...]:
-    """What must be equal in two descriptions for path-lists to be shared."""
-    kind = kind_of(route)
-    table = route.table if kind in (Kind.RECURSIVE, Kind.DEAG) else NO_TABLE
-    return (kind, route.protocol, route.address, route.interface, table, route.weight or 1, route.preference,
-            route.flags & KEPT_PATH_FLAGS, route.connected, route.dpo, route.rpf_id, route.local_label, route.local_eos)
-
-
 class Path:
     """One path of a path-list.
 
@@ -101,8 +47,10 @@ class Path:
     via    the entry through which a recursive path resolves
     """
 
-    __slots__ = ("address", "adjacency", "connected", "dpo", "exclusive", "flags", "index", "interface", "kind", "label", "linked", "oper",
-                 "path_list", "preference", "protocol", "rpf_id", "share_key", "table", "via", "weight")
+    __slots__ = (
+        "address", "adjacency", "connected", "dpo", "exclusive", "flags", "index", "interface", "kind", "label", "linked",
+        "oper", "path_list", "preference", "protocol", "rpf_id", "share_key", "table", "via", "weight",
+    )  # fmt: skip
 
     def __init__(self, path_list: PathList, route: RoutePath) -> None:
         self.path_list = path_list
@@ -139,8 +87,11 @@ class Path:
     @property
     def is_resolved(self) -> bool:
         """Whether packets can take it."""
-        return (self.dpo is not INVALID and self.oper & (OperFlag.RESOLVED | OperFlag.RECURSIVE_LOOP) == OperFlag.RESOLVED
-                and not self.is_permanent_drop)
+        return (
+            self.dpo is not INVALID
+            and self.oper & (OperFlag.RESOLVED | OperFlag.RECURSIVE_LOOP) == OperFlag.RESOLVED
+            and not self.is_permanent_drop
+        )
 
     @property
     def is_looped(self) -> bool:
@@ -189,8 +140,7 @@ class Path:
         if kind in (Kind.ATTACHED, Kind.INTERFACE_RX):
             return self.interface == route.interface
         if kind is Kind.RECURSIVE:
-            return ((self.address, self.label, self.table)
-                    == (route.address, (route.local_label, route.local_eos), route.table))
+            return (self.address, self.label, self.table) == (route.address, (route.local_label, route.local_eos), route.table)
         if kind is Kind.DEAG:
             return self.table == route.table and self.rpf_id == route.rpf_id
         if kind is Kind.EXCLUSIVE:
@@ -356,8 +306,10 @@ class Path:
         pad = " " * (indent + 2)
         flags = f" oper-flags:{flag_names(self.oper, OPER_FLAG_NAMES)}" if self.oper else ""
         flags += f" cfg-flags:{flag_names(self.flags, PATH_FLAG_NAMES)}" if self.flags else ""
-        head = (f"{' ' * indent}path:[{self.index}] pl-index:{self.path_list.index} {self.protocol.text} weight={self.weight} "
-                f"pref={self.preference} {self.kind.text}: {flags}\n{pad}")
+        head = (
+            f"{' ' * indent}path:[{self.index}] pl-index:{self.path_list.index} {self.protocol.text} weight={self.weight} "
+            f"pref={self.preference} {self.kind.text}: {flags}\n{pad}"
+        )
         return head + self._format_body(indent)
 
     def _format_body(self, indent: int) -> str:
@@ -432,7 +384,8 @@ class Path:
         resolved = not (
             self.is_looped
             or (self.flags & PathFlag.RESOLVE_HOST and via.best_source >= Source.RECURSIVE)
-            or (self.flags & PathFlag.RESOLVE_ATTACHED and not via.flags & EntryFlag.ATTACHED))
+            or (self.flags & PathFlag.RESOLVE_ATTACHED and not via.flags & EntryFlag.ATTACHED)
+        )
         if not resolved:
             dpo = drop
         elif dpo.is_drop or (dpo.type == DpoType.LOAD_BALANCE and self.fib.load_balances.is_drop(dpo.index)):

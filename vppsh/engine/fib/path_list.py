@@ -15,7 +15,8 @@ from vppsh.engine.adjacency import Reason
 
 from .dpo import Dpo
 from .load_balance import NextHop
-from .path import Kind, Path, share_key
+from .path import Path
+from .path_kind import Kind, share_key
 from .types import NO_INTERFACE, PATH_LIST_FLAG_NAMES, Chain, PathFlag, PathListFlag, Protocol, RoutePath, flag_names
 
 if TYPE_CHECKING:
@@ -271,10 +272,23 @@ def copy_and_remove(old: PathList, flags: int, routes: Sequence[RoutePath]) -> P
 
 
 def _copy(path: Path, path_list: PathList) -> Path:
-    copied = Path(path_list, RoutePath(
-        path.protocol, path.address, path.interface, path.table, path.weight, path.preference, path.flags, path.connected,
-        dpo=path.exclusive if path.kind is Kind.EXCLUSIVE else None, rpf_id=path.rpf_id,
-        local_label=path.label[0], local_eos=path.label[1]))
+    copied = Path(
+        path_list,
+        RoutePath(
+            path.protocol,
+            path.address,
+            path.interface,
+            path.table,
+            path.weight,
+            path.preference,
+            path.flags,
+            path.connected,
+            dpo=path.exclusive if path.kind is Kind.EXCLUSIVE else None,
+            rpf_id=path.rpf_id,
+            local_label=path.label[0],
+            local_eos=path.label[1],
+        ),
+    )
     copied.kind = path.kind
     copied.rpf_id = path.rpf_id
     return copied

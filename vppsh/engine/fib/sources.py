@@ -253,10 +253,26 @@ class Recursive(Behaviour):
 SIMPLE, DROP, API, INTERFACE, ADJACENCY, RECURSIVE = Simple(), Drop(), Api(), Interface(), AdjacencySource(), Recursive()
 LOCAL_LABEL = LocalLabel()
 BEHAVIOURS: dict[int, Behaviour] = {
-    Source.SPECIAL: SIMPLE, Source.CLASSIFY: SIMPLE, Source.PROXY: SIMPLE, Source.INTERFACE: INTERFACE, Source.SR: API,
-    Source.BIER: SIMPLE, Source.SIX_RD: API, Source.API: API, Source.CLI: API, Source.MAP: SIMPLE, Source.DHCP: API,
-    Source.IP6_ND_PROXY: API, Source.IP6_ND: API, Source.ADJACENCY: ADJACENCY, Source.MPLS: LOCAL_LABEL, Source.ATTACHED_EXPORT: SIMPLE,
-    Source.RECURSIVE: RECURSIVE, Source.URPF_EXEMPT: RECURSIVE, Source.DEFAULT_ROUTE: DROP}
+    Source.SPECIAL: SIMPLE,
+    Source.CLASSIFY: SIMPLE,
+    Source.PROXY: SIMPLE,
+    Source.INTERFACE: INTERFACE,
+    Source.SR: API,
+    Source.BIER: SIMPLE,
+    Source.SIX_RD: API,
+    Source.API: API,
+    Source.CLI: API,
+    Source.MAP: SIMPLE,
+    Source.DHCP: API,
+    Source.IP6_ND_PROXY: API,
+    Source.IP6_ND: API,
+    Source.ADJACENCY: ADJACENCY,
+    Source.MPLS: LOCAL_LABEL,
+    Source.ATTACHED_EXPORT: SIMPLE,
+    Source.RECURSIVE: RECURSIVE,
+    Source.URPF_EXEMPT: RECURSIVE,
+    Source.DEFAULT_ROUTE: DROP,
+}
 
 
 def _track(cover: Entry, entry: Entry) -> None:

@@ -250,16 +250,22 @@ class FibTable:
         for route in routes:
             if route.address and route.interface == NO_INTERFACE and route.address == prefix.address:
                 route.flags |= PathFlag.DROP
-            if (prefix.length == self.protocol.bits and not route.address and route.interface != NO_INTERFACE
-                    and not route.flags & PathFlag.LOCAL and route.protocol is not Protocol.ETHERNET):
+            if (
+                prefix.length == self.protocol.bits
+                and not route.address
+                and route.interface != NO_INTERFACE
+                and not route.flags & PathFlag.LOCAL
+                and route.protocol is not Protocol.ETHERNET
+            ):
                 route.address = prefix.address
                 route.flags |= PathFlag.ATTACHED
             elif flags & EntryFlag.CONNECTED and not flags & EntryFlag.LOCAL:
                 if not route.address:
                     route.flags |= PathFlag.GLEAN
                     route.connected = Prefix(prefix.protocol, prefix.network, prefix.length)
-            elif ((not route.address and route.interface != NO_INTERFACE) or route.flags & (PathFlag.ATTACHED | PathFlag.GLEAN)) \
-                    and not route.flags & (PathFlag.DVR | PathFlag.INTERFACE_RX | PathFlag.UDP_ENCAP):
+            elif (
+                (not route.address and route.interface != NO_INTERFACE) or route.flags & (PathFlag.ATTACHED | PathFlag.GLEAN)
+            ) and not route.flags & (PathFlag.DVR | PathFlag.INTERFACE_RX | PathFlag.UDP_ENCAP):
                 route.flags |= PathFlag.GLEAN
                 route.connected = None
             if flags & EntryFlag.DROP:

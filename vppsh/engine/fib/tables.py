@@ -98,7 +98,7 @@ class FibTables:
         """Make room for an interface; it starts in table 0."""
         if sw_if_index >= len(self.fib_index_of):
             bigger = np.zeros(max(2 * len(self.fib_index_of), sw_if_index + 1), np.int32)
-            bigger[:len(self.fib_index_of)] = self.fib_index_of
+            bigger[: len(self.fib_index_of)] = self.fib_index_of
             self.fib_index_of = bigger
 
     def index_of_interface(self, sw_if_index: int) -> int:

@@ -15,9 +15,16 @@ from .table import FibTable
 from .types import ENTRY_FLAG_NAMES, SOURCE_FLAG_NAMES, Protocol, SourceFlag, flag_names
 
 FLOW_HASH_NAMES = {
-    FlowHashConfig.SRC_ADDR: "src", FlowHashConfig.DST_ADDR: "dst", FlowHashConfig.SRC_PORT: "sport",
-    FlowHashConfig.DST_PORT: "dport", FlowHashConfig.PROTO: "proto", FlowHashConfig.REVERSE_SRC_DST: "reverse",
-    FlowHashConfig.SYMMETRIC: "symmetric", FlowHashConfig.FLOW_LABEL: "flowlabel", FlowHashConfig.GTPV1_TEID: "gtpv1teid"}
+    FlowHashConfig.SRC_ADDR: "src",
+    FlowHashConfig.DST_ADDR: "dst",
+    FlowHashConfig.SRC_PORT: "sport",
+    FlowHashConfig.DST_PORT: "dport",
+    FlowHashConfig.PROTO: "proto",
+    FlowHashConfig.REVERSE_SRC_DST: "reverse",
+    FlowHashConfig.SYMMETRIC: "symmetric",
+    FlowHashConfig.FLOW_LABEL: "flowlabel",
+    FlowHashConfig.GTPV1_TEID: "gtpv1teid",
+}
 
 
 def format_flow_hash(config: int) -> str:
@@ -27,8 +34,10 @@ def format_flow_hash(config: int) -> str:
 
 def format_table_head(table: FibTable) -> str:
     """The line above a table's entries."""
-    return (f"{table.name}, fib_index:{table.index}, flow hash:[{format_flow_hash(table.flow_hash)}] "
-            f"epoch:{table.epoch} flags:{table.flag_text} locks:[{format_locks(table)}]")
+    return (
+        f"{table.name}, fib_index:{table.index}, flow hash:[{format_flow_hash(table.flow_hash)}] "
+        f"epoch:{table.epoch} flags:{table.flag_text} locks:[{format_locks(table)}]"
+    )
 
 
 def format_locks(table: FibTable) -> str:
@@ -73,8 +82,10 @@ def format_counts(table: FibTable) -> str:
 
 
 def _format_delegates(entry: Entry) -> str:
-    lines = [f"  {chain.text}-chain\n  [@0]: {entry.table.fib.load_balances.format(row, 2)}\n"
-             for chain, row in sorted((entry.chains or {}).items())]
+    lines = [
+        f"  {chain.text}-chain\n  [@0]: {entry.table.fib.load_balances.format(row, 2)}\n"
+        for chain, row in sorted((entry.chains or {}).items())
+    ]
     if entry.covered:
         lines.append(f"  covered:[{''.join(f'{{entry:{each.index}}}' for each in reversed(list(entry.covered)))}]\n")
     tracker = entry.table.fib.trackers.of(entry)

@@ -209,8 +209,19 @@ class EntryFlag:
     INTERPOSE = 1 << 10
 
 
-ENTRY_FLAG_NAMES = ("connected", "attached", "drop", "exclusive", "import", "local", "multicast", "uRPF-exempt",
-                    "no-attached-export", "covered-inherit", "interpose")
+ENTRY_FLAG_NAMES = (
+    "connected",
+    "attached",
+    "drop",
+    "exclusive",
+    "import",
+    "local",
+    "multicast",
+    "uRPF-exempt",
+    "no-attached-export",
+    "covered-inherit",
+    "interpose",
+)
 
 
 class SourceFlag:
@@ -269,8 +280,22 @@ class PathFlag:
     DVR = 1 << 16
 
 
-PATH_FLAG_NAMES = ("drop", "exclusive", "resolve-host", "resolve-attached", "attached", "interface-rx", "rpf-id",
-                   "local", "icmp-unreach", "icmp-prohibit", "classify", "deag-src", "pop-pw-cw", "glean")
+PATH_FLAG_NAMES = (
+    "drop",
+    "exclusive",
+    "resolve-host",
+    "resolve-attached",
+    "attached",
+    "interface-rx",
+    "rpf-id",
+    "local",
+    "icmp-unreach",
+    "icmp-prohibit",
+    "classify",
+    "deag-src",
+    "pop-pw-cw",
+    "glean",
+)
 KEPT_PATH_FLAGS = (1 << len(PATH_FLAG_NAMES)) - 1
 
 

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 from vppsh.engine.adjacency import Adjacency, Reason
 from vppsh.engine.fib.dpo import DROPS, Dpo
-from vppsh.engine.fib.path import CHAIN_OF, Kind, Path
+from vppsh.engine.fib.path import CHAIN_OF, Path
+from vppsh.engine.fib.path_kind import Kind
 from vppsh.engine.fib.path_list import PathList
 from vppsh.engine.fib.types import RoutePath
 from vppsh.engine.mfib.source import MfibEntrySource, MfibInterface

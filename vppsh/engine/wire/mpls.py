@@ -22,11 +22,18 @@ EXP_SHIFT = 9
 EOS_SHIFT = 8
 TTL_MASK = 0xFF
 DEFAULT_TTL = 64
-LABEL_NAMES: Mapping[int, str] = MappingProxyType({
-    0: "ip4-explicit-null", 1: "router-alert", 2: "ipv6-explicit-null", 3: "implicit-null", 7: "entropy-label-indicator", 13: "gal",
-    # Not on the wire: VPP's mark for the end of a label-switched path.
-    0x100001: "pop",
-})
+LABEL_NAMES: Mapping[int, str] = MappingProxyType(
+    {
+        0: "ip4-explicit-null",
+        1: "router-alert",
+        2: "ipv6-explicit-null",
+        3: "implicit-null",
+        7: "entropy-label-indicator",
+        13: "gal",
+        # Not on the wire: VPP's mark for the end of a label-switched path.
+        0x100001: "pop",
+    }
+)
 EOS_NAMES = ("neos", "eos")
 
 

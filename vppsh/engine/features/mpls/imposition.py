@@ -176,8 +176,5 @@ IMPOSITIONS = (
     *(_imposition(protocol, "pipe") for protocol in (*IP, Protocol.MPLS)),
     *(_imposition(protocol, "uniform", LabelFlag.UNIFORM) for protocol in (*IP, Protocol.MPLS)),
     *(_imposition(protocol, "pipe-no-ip-ttl-decr", LabelFlag.NO_IP_TTL_DECREMENT) for protocol in IP),
-    *(
-        _imposition(protocol, "uniform-no-ip-ttl-decr", LabelFlag.UNIFORM | LabelFlag.NO_IP_TTL_DECREMENT)
-        for protocol in IP
-    ),
+    *(_imposition(protocol, "uniform-no-ip-ttl-decr", LabelFlag.UNIFORM | LabelFlag.NO_IP_TTL_DECREMENT) for protocol in IP),
 )

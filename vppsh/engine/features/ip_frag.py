@@ -163,6 +163,7 @@ class Cutting:
 def cut(ctx: Context, frame: Frame, cutting: Cutting, mtu: NDArray[np.int64]) -> tuple[Pieces, Indices]:
     """Make pieces of at most so many bytes each; their buffers. Packets that cannot be cut get an error."""
     buffers, errors, room = ctx.buffers, cutting.errors, cutting.room
+    errors[(cutting.payload <= 0) & ~cutting.bad] = MALFORMED
     fits = STRIDE - HEADROOM - buffers.current_data[frame.rows]
     longest = (np.minimum(np.minimum(mtu, DATA_SIZE), fits) - room) // PIECE_ALIGNMENT * PIECE_ALIGNMENT
     errors[(longest <= 0) & ~cutting.bad] = CANT_FRAGMENT_HEADER
@@ -181,6 +182,7 @@ def _fragment(ctx: Context, frame: Frame, cutting: Cutting) -> None:
     rows = frame.indices(buffers)
     noted = buffers.flow_hash[rows]
     mtu, goes_to = (noted & 0xFFFF).astype(np.int64), (noted >> 16 & 0xFF).astype(np.int32)
+    goes_to[goes_to >= len(ctx.node.nexts)] = DROP
     lengths = buffers.packet_length(frame.rows)
     pieces, new = cut(ctx, frame, cutting, mtu)
     # Report.

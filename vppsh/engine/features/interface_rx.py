@@ -1,6 +1,7 @@
 """interface-rx-dpo-ip4, interface-rx-dpo-ip6: a packet is received again, on the interface that a route names.
 
-VPP counterpart: vnet/dpo/interface_rx_dpo.c.
+VPP counterpart: vnet/dpo/interface_rx_dpo.c. VPP never has done with packets that routes lead in a circle; here
+being received again counts as a lookup in another table does, and too many of them drop a packet.
 """
 
 from __future__ import annotations
@@ -8,12 +9,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from vppsh.engine.context import Context, Nexts
+from vppsh.engine.features.lookup_again import limit_lookups
 from vppsh.engine.fib.special import InterfaceReceives
 from vppsh.engine.frame import Frame
 from vppsh.registry import node
 
-INPUT = 1
+DROP, INPUT = range(2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +35,15 @@ def format_interface_rx_trace(view: Any, record: InterfaceRxTrace) -> str:
 def _receive(ctx: Context, frame: Frame) -> Nexts:
     buffers, rows = ctx.buffers, frame.rows
     received = ctx.get(InterfaceReceives).sw_if_index[buffers.adj_index[rows]]
+    if np.count_nonzero(received < 0):
+        # No route led here: a stream did.
+        return DROP
     buffers.rx_sw_if_index[rows] = received
     frame.rx = None
     ctx.engine.interfaces.rx.add_each(received, buffers.packet_length(rows))
     for position, index in ctx.traced(frame):
         ctx.trace(index, InterfaceRxTrace(int(received[position])))
-    return INPUT
+    return limit_lookups(ctx, frame, INPUT)
 
 
 @node("interface-rx-dpo-ip4", nexts=("ip4-drop", "ip4-input"), trace=format_interface_rx_trace)

@@ -39,10 +39,13 @@ class MplsTables(FibTables):
         self._lookups: dict[int, list[Dpo]] = {}
 
     def lookup(self, fib_index: int | NDArray[np.int32], keys: NDArray[np.integer]) -> NDArray[np.int32]:
-        """Load-balances of labels with their bottom-of-stack bits, in one table or in a table each."""
+        """Load-balances of labels with their bottom-of-stack bits, in one table or in a table each; drop where there is no table."""
         found: NDArray[np.int32]
         if isinstance(fib_index, int):
-            found = self._slots[fib_index].take(keys) + np.int32(self._drop)
+            slots = self._slots.get(fib_index)
+            if slots is None:
+                return np.full(len(keys), max(self._drop, 0), np.int32)
+            found = slots.take(keys) + np.int32(self._drop)
             return found
         found = np.zeros(len(keys), np.int32)
         for index in np.unique(fib_index).tolist():

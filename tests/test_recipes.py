@@ -104,3 +104,14 @@ def test_a_long_capture_has_the_number_asked_for_and_right_checksums(make_pcap: 
                 assert Ether(bytes(again))[layer].chksum == packet[layer].chksum, (index, layer)
                 seen.add(layer)
     assert seen == {IP, TCP, UDP}
+
+
+def test_a_neighbor_is_asked_for_answers_and_is_reached(vppsh: Run) -> None:
+    answer = vppsh("run", "--echo", RECIPES / "ipv6-nd.vpp").stdout
+    traces = answer.split("vpp# show trace\n")[1:]
+    ends = [re.findall(r"^\d\d:\d\d:\d\d:\d{6}: (\S+)", trace, re.MULTILINE)[-5:] for trace in traces]
+    assert ends[0] == ["ip6-glean", "ip6-drop", "error-drop", "pg1-tx", "drop"]
+    assert ends[1][-3:] == ["ip6-rewrite", "pg1-output", "pg1-tx"]
+    assert ends[2][-3:] == ["icmp6-neighbor-solicitation", "pg0-output", "pg0-tx"]
+    assert re.search(r"2001:db8::2 +D +02:00:00:00:00:02 pg0\n", traces[2])
+    assert re.search(r"2001:db8:1::2 +D +02:00:00:00:01:02 pg1\n", traces[2])

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from vppsh.engine.context import Context, Nexts
 from vppsh.engine.counters import CombinedCounter, SimpleCounter
+from vppsh.engine.fib.types import Protocol
 from vppsh.engine.frame import Frame
 from vppsh.engine.interface_output import OUTPUT_ERRORS, format_output_trace, output_node_of
 from vppsh.grammar.ordering import sort_as_vpp
@@ -44,6 +45,19 @@ class Change(enum.Enum):
     NAME = "name"
 
 
+@dataclass(frozen=True)
+class TunnelEnds:
+    """The addresses between which a tunnel goes; 0 is none: of an IPsec interface both, of a tunnel to many the far one.
+
+    layer2  it carries Ethernet
+    """
+
+    family: Protocol = Protocol.IP4
+    src: int = 0
+    dst: int = 0
+    layer2: bool = False
+
+
 Listener = Callable[[Change, "Interface"], None]
 NodeFunction = Callable[[Context, Frame], Nexts]
 
@@ -54,21 +68,25 @@ class DeviceClass:
 
     make_tx             `(engine, interface) -> (ctx, frame) -> nexts`: the tx node of one interface, frees or sends packets;
                         None for a tunnel, which has neither output nor tx node
+    output              of such a device, the node that packets for the interface are handed to
     tx_nexts            nexts of the tx node besides error-drop
     tx_trace            `(view, record) -> str` of the tx node
     format_device       what `show hardware-interfaces` says of one, below its address
     clear_counters      sets what the device itself counts to zero
     link_follows_admin  there is no carrier to wait for: the link is up while the interface is
+    tunnel_ends         between which addresses one goes, if it is a tunnel that IPsec can protect
     """
 
     name: str
     make_tx: Callable[[Engine, Interface], NodeFunction] | None
+    output: str = NO_NODE
     tx_nexts: tuple[str, ...] = ()
     tx_trace: Callable[[Any, Any], str] | None = None
     tx_errors: tuple[Any, ...] = ()
     format_device: Callable[[Interface], str] | None = None
     clear_counters: Callable[[Interface], None] | None = None
     link_follows_admin: bool = True
+    tunnel_ends: Callable[[Interface], TunnelEnds] | None = None
 
 
 @dataclass(frozen=True)
@@ -386,7 +404,7 @@ class Interfaces:
         hardware, graph = interface.hardware, self._engine.graph
         device = hardware.device_class
         if device.make_tx is None:
-            hardware.tx = hardware.output = graph[NO_NODE]
+            hardware.tx, hardware.output = graph[NO_NODE], graph[device.output]
             return
         tx = NodeSpec(
             f"{interface.name}-tx", device.make_tx(self._engine, interface), nexts=("error-drop", *device.tx_nexts),

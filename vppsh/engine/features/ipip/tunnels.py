@@ -16,7 +16,7 @@ from vppsh.engine.features.ip4.local import LocalProtocols as Ip4Protocols
 from vppsh.engine.features.ip6.local import LocalProtocols as Ip6Protocols
 from vppsh.engine.fib.rows import Pool
 from vppsh.engine.fib.types import Prefix, Protocol
-from vppsh.engine.interfaces import DOWN, DeviceClass, HardwareClass, Interface
+from vppsh.engine.interfaces import DOWN, DeviceClass, HardwareClass, Interface, TunnelEnds
 from vppsh.engine.tunnel.flags import TunnelFlag
 from vppsh.engine.tunnel.midchain import Attribute, Encap, Endpoint, Fixup, Midchains, update_adjacency
 from vppsh.engine.tunnel.outer import IP4_BYTES, Inner, ip4_outer, ip4_template, ip6_outer, ip6_template, locally_originated
@@ -126,7 +126,12 @@ def _format_device(interface: Interface) -> str:
     return f"IPIP tunnel: id {interface.hardware.device.index}"
 
 
-DEVICE = DeviceClass("IPIP tunnel device", None, format_device=_format_device)
+def _ends(interface: Interface) -> TunnelEnds:
+    tunnel = interface.hardware.device
+    return TunnelEnds(tunnel.protocol, tunnel.src, tunnel.dst)
+
+
+DEVICE = DeviceClass("IPIP tunnel device", None, format_device=_format_device, tunnel_ends=_ends)
 P2P = HardwareClass("IPIP", point_to_point=True, update_adjacency=update_adjacency)
 P2MP = HardwareClass("mIPIP", nbma=True, update_adjacency=update_adjacency)
 

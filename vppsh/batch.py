@@ -45,6 +45,7 @@ def make_session(vector_size: int = DEFAULT_VECTOR_SIZE) -> Session:
     # What is there now stays, and tables of a hundred thousand routes do too: do not search them for garbage all the time.
     gc.freeze()
     gc.set_threshold(*GC_THRESHOLDS)
+    gc.enable()
     return session
 
 

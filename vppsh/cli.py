@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import os
 import sys
 from contextlib import suppress
@@ -75,6 +76,7 @@ def _common(parser: argparse.ArgumentParser) -> None:
 def _run(options: argparse.Namespace) -> int:
     if options.command and options.lines:
         raise UsageError(f"-c and {options.command!r} exclude each other")
+    gc.disable()  # start-up makes much and drops little; a session collects again
     if options.command == "replay":
         from vppsh import replay
 

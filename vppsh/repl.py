@@ -44,7 +44,7 @@ class Repl:
     def __init__(self, session: Session, screen: Screen) -> None:
         self._session = session
         self._screen = screen
-        self._dataplane = Dataplane(session.engine)
+        self._dataplane = Dataplane(session.engine, screen.write)
         self._plain = PlainPrompt(PROMPT, screen, self._dataplane)
         self._editor: LineReader | None = None
         terminal = session.terminal
@@ -99,6 +99,7 @@ class Repl:
         for line in lines:
             if len(lines) > 1:
                 self._screen.write(f"{PROMPT}{harmless(line)}\n")
+            self._dataplane.mend()
             with interruptible(self._session):
                 answer = self._session.execute(line)
             self._show(answer)

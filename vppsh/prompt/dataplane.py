@@ -6,8 +6,8 @@ One thread does both, so that a line that is executed never meets a half-done ro
 from __future__ import annotations
 
 import asyncio
-import logging
 import select
+import traceback
 from collections.abc import Callable
 from time import perf_counter
 from typing import TYPE_CHECKING
@@ -17,8 +17,8 @@ from vppsh.registry import NodeKind
 
 if TYPE_CHECKING:
     from vppsh.engine.engine import Engine
-
-LOG = logging.getLogger(__name__)
+    from vppsh.engine.frame import Frame
+    from vppsh.engine.graph import Node
 
 SLICE = 0.004
 # How long an input node that may get work at any time is left alone when it had none.
@@ -33,14 +33,17 @@ REFRESH = 0.5
 class Dataplane:
     """An engine, run piecemeal.
 
-    packets  how many packets its input nodes have brought in
-    broken   the last round met a fault of vppsh's own: it stands still until the next line
+    broken   a round met a fault of vppsh's own: the dataplane stands still until the next line
+    tell     writes what is to be said of a fault
     """
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, tell: Callable[[str], None]) -> None:
         self._engine = engine
+        self._tell = tell
+        self._untold = ""
         self._inputs = [node for node in engine.graph if node.kind in (NodeKind.INPUT, NodeKind.PRE_INPUT)]
         self.broken: Exception | None = None
+        engine.on_fault = self._note_fault
 
     @property
     def packets(self) -> int:
@@ -58,10 +61,14 @@ class Dataplane:
             self._engine.get(Streams).enable(stream, False)
         return stopped
 
+    def mend(self) -> None:
+        """Try again after a fault: a new line may have taken its cause away."""
+        self.broken = None
+
     def settle(self) -> None:
         """Let end what a line began, if that is soon."""
-        self.broken = None
         self._guarded(lambda: self._engine.run_until_idle(at_most=SETTLE))
+        self._tell_fault()
 
     def run_slice(self) -> float:
         """Let it run for some milliseconds; the seconds until there may be more to do."""
@@ -70,7 +77,7 @@ class Dataplane:
 
     def _rounds(self) -> float:
         end = perf_counter() + SLICE
-        while self._engine.step():
+        while self._engine.step() and self.broken is None:
             if perf_counter() >= end:
                 return 0.0
         wake = self._engine.dispatcher.next_wake
@@ -82,17 +89,35 @@ class Dataplane:
             return None
         try:
             return run()
-        except Exception as fault:  # a fault in a node must not take the shell with it
-            LOG.exception("a fault of vppsh in its dataplane, which now waits for the next line; please report it")
-            self.broken = fault
+        except Exception as fault:  # noqa: BLE001 - whatever it is, it must not take the shell with it; it is told
+            self._note("the dataplane", fault)
             return None
+
+    def _note_fault(self, node: Node, frame: Frame, fault: Exception) -> None:
+        self._note(f"node {node.name}, whose {frame.n} packets are lost", fault)
+
+    def _note(self, where: str, fault: Exception) -> None:
+        """Stand still; faults that follow from this one are not told."""
+        if self.broken is None:
+            self.broken = fault
+            self._untold = f"internal error in {where}; please report it. The dataplane waits for the next line.\n"
+            self._untold += "".join(traceback.format_exception(fault)[-3:])
+
+    def _tell_fault(self) -> None:
+        text, self._untold = self._untold, ""
+        if text:
+            self._tell(text)
 
     async def beside(self, refresh: Callable[[], None]) -> None:
         """Run for as long as the task lives, and refresh the screen now and then while packets come in."""
+        from prompt_toolkit.application import run_in_terminal
+
         seen, last = self.packets, perf_counter()
         moving = False
         while True:
             pause = self.run_slice()
+            if self._untold:
+                await run_in_terminal(self._tell_fault)
             now = perf_counter()
             if now - last >= REFRESH:
                 was_moving, moving = moving, self.packets != seen
@@ -106,3 +131,4 @@ class Dataplane:
         pause = 0.0
         while not select.select([descriptor], [], [], pause)[0]:
             pause = self.run_slice()
+            self._tell_fault()

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
 
+from prompt_toolkit.buffer import Buffer, CompletionState
 from prompt_toolkit.completion import CompleteEvent, Completion, get_common_complete_suffix
 from prompt_toolkit.enums import DEFAULT_BUFFER
 from prompt_toolkit.filters import Condition, completion_is_selected, has_completions, has_focus, is_searching
@@ -12,9 +12,6 @@ from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 
 from vppsh.grammar.scripts import open_braces
 from vppsh.prompt.typed import Kind, Typed, line_at_end
-
-if TYPE_CHECKING:
-    from prompt_toolkit.buffer import Buffer
 
 INDENT = "  "
 
@@ -83,9 +80,8 @@ def make_keys() -> KeyBindings:
             common = get_common_complete_suffix(buffer.document, found)
             if common:
                 buffer.insert_text(common)
-            elif buffer.complete_state is None:
-                buffer.start_completion(select_first=True)
             else:
+                buffer.complete_state = CompletionState(buffer.document, found)
                 buffer.complete_next()
 
     @keys.add("up", filter=typing & unselected)

@@ -45,7 +45,7 @@ def _enabled(engine: Engine, name: str, interface: Interface, verbose: bool) -> 
     for feature in enabled:
         yield f"  [{arc.features.index(feature):2d}] {feature}" if arc is not None and verbose else f"  {feature}"
     if enabled and arc is not None and verbose:
-        yield f"  [end] {arc.spec.end or 'error-drop'}"
+        yield f"  [end] {arc.end_on(interface.sw_if_index) or 'error-drop'}"
 
 
 @command("show features", options(flag("verbose"), error=None), help="show features [verbose]")

@@ -177,7 +177,8 @@ class Adjacencies(Rows):
         """Build the rewrite anew, as the interface's kind of hardware wants it."""
         interface = self._interfaces[adjacency.interface]
         hardware_class = interface.hardware.hardware_class
-        if hardware_class.update_adjacency is not None:
+        # To tunnels of Ethernet frames only what carries frames is special.
+        if hardware_class.update_adjacency is not None and hardware_class.ethernet <= (adjacency.link is Protocol.ETHERNET):
             hardware_class.update_adjacency(self._engine, adjacency)
         elif not hardware_class.ethernet:
             self.set_rewrite(adjacency, Kind.REWRITE if adjacency.kind is Kind.INCOMPLETE else adjacency.kind, b"")

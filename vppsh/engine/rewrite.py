@@ -75,13 +75,19 @@ def send(ctx: Context, frame: Frame, adj: One | Each, refused: Refused | None, a
 def leave(ctx: Context, frame: Frame, adj: One | Each, arc: str, complete: Complete | None = None) -> int | NDArray[np.int32]:
     """Write the headers and complete them, count at the adjacencies, start the output arc; the slots of the output nodes."""
     adjacencies = ctx.get(Adjacencies)
-    _put_in_front(ctx, frame, adjacencies, adj)
+    put_in_front(ctx, frame, adjacencies, adj)
     if complete is not None:
         complete(ctx, frame, adj)
     if adjacencies.counting:
         # VPP counts the header that was just written twice.
         lengths = ctx.buffers.packet_length(frame.rows) + adjacencies.rewrite_length.take(adj)
         count_each(adjacencies.packets, adjacencies.bytes, np.broadcast_to(adj, (frame.n,)), lengths)
+    return start_output(ctx, frame, adj, arc)
+
+
+def start_output(ctx: Context, frame: Frame, adj: One | Each, arc: str) -> int | NDArray[np.int32]:
+    """Note the interfaces that packets leave by, start the output arc; the slots of its nodes, or of what is behind it."""
+    adjacencies = ctx.get(Adjacencies)
     tx = adjacencies.sw_if_index.take(adj)
     ctx.buffers.tx_sw_if_index[frame.rows] = tx
     slots: int | NDArray[np.int32] | None
@@ -103,7 +109,7 @@ def leave(ctx: Context, frame: Frame, adj: One | Each, arc: str, complete: Compl
     return np.where(np.asarray(featured) == GOES_ON, slots, featured).astype(np.int32)
 
 
-def _put_in_front(ctx: Context, frame: Frame, adjacencies: Adjacencies, adj: One | Each) -> None:
+def put_in_front(ctx: Context, frame: Frame, adjacencies: Adjacencies, adj: One | Each) -> None:
     """Write each adjacency's header before its packet."""
     buffers = ctx.buffers
     lengths = adjacencies.rewrite_length.take(adj)
@@ -114,7 +120,7 @@ def _put_in_front(ctx: Context, frame: Frame, adjacencies: Adjacencies, adj: One
             mine = lengths == size
             part = Frame(everything[mine], int(mine.sum()), offset=frame.offset)
             assert not isinstance(adj, int)
-            _put_in_front(ctx, part, adjacencies, adj[mine])
+            put_in_front(ctx, part, adjacencies, adj[mine])
         frame.offset = None
         return
     buffers.advance(frame, -length)

@@ -345,14 +345,16 @@ class Midchains:
 
     # In the packet path.
 
-    def complete(self, ctx: Context, frame: Frame, adj: int | NDArray[np.intp], inner_hash: InnerHash) -> None:
-        """Complete the headers that were put in front of the packets of a frame."""
+    def complete(self, ctx: Context, frame: Frame, adj: int | NDArray[np.intp], inner_hash: InnerHash | None) -> None:
+        """Complete the headers that were put in front of the packets of a frame; note flow hashes where that is wanted."""
         if isinstance(adj, int):
             fixup = self.fixups[self.fixup[adj]]
             if fixup is not None:
                 fixup(ctx, frame, int(self.data[adj]))
         else:
             self._complete_each(ctx, frame, adj)
+        if inner_hash is None:
+            return
         hashed = self._adjacencies.flags.take(adj) & RewriteFlag.FIXUP_FLOW_HASH
         if np.count_nonzero(hashed):
             self._hash(ctx, frame, adj, np.broadcast_to(hashed != 0, (frame.n,)), inner_hash)

@@ -18,6 +18,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 PATIENCE = 30.0
+KEY = re.compile(r"[CM]-(?:.|Enter)|Enter|Tab|BTab|Up|Down|Left|Right|Home|End|PageUp|PageDown|Escape")
 SHELL = r"\$\n\Z"  # the prompt of the shell around vppsh
 VPPSH = f"{sys.executable} -m vppsh"
 
@@ -89,7 +90,7 @@ class Tmux:
     def type(self, *keys: str) -> None:
         """Press keys: names of tmux's (`Tab`, `C-c`), anything else letter by letter."""
         for key in keys:
-            name = re.fullmatch(r"(?:[CM]-.|Enter|Tab|BTab|Up|Down|Left|Right|Home|End|PageUp|PageDown|PPage|NPage|Escape|BSpace)", key)
+            name = KEY.fullmatch(key)
             self._tmux("send-keys", *([] if name else ["-l"]), "--", key)
 
     def interrupt(self) -> None:

@@ -83,6 +83,11 @@ def test_a_line_goes_on_while_braces_are_open(terminal: Tmux) -> None:
     terminal.wait(r"\n \.\.> \}\n(?:.*\n)* \.\.> \}\n")
 
 
+def test_a_line_can_be_executed_with_its_braces_open(terminal: Tmux) -> None:
+    terminal.type("echo { one", "Enter", "two", "M-Enter")
+    terminal.wait(r"\n \.\.> {3}two\none two\n")
+
+
 def test_lines_that_are_pasted_are_executed_one_by_one(terminal: Tmux) -> None:
     terminal.paste("# two lines\necho one\nshow {\n  version }\necho three")
     terminal.wait(r"echo three")

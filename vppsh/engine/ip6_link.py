@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 from typing import Protocol as Interfacing
 
 from vppsh.engine.adjacency import Adjacencies, Adjacency
-from vppsh.engine.fib.fib import Fib
 from vppsh.engine.fib.types import Protocol
 from vppsh.engine.interfaces import Change, Interface, Interfaces
 from vppsh.engine.ip_enable import IpEnable
 from vppsh.engine.link_local import PREFIX, UNIVERSAL, LinkLocalTables, from_mac, is_link_local
+from vppsh.engine.mfib.tables import Mfib
 
 if TYPE_CHECKING:
     from vppsh.engine.engine import Engine
@@ -59,7 +59,7 @@ class Ip6Links:
     def __init__(self, engine: Engine) -> None:
         self._random = engine.random
         self._enabled = engine.get(IpEnable)
-        self._fib = engine.get(Fib)
+        self._groups = engine.get(Mfib)
         self._tables = engine.get(LinkLocalTables)
         self._adjacencies = engine.get(Adjacencies)
         self._links: dict[int, Ip6Link] = {}
@@ -89,7 +89,7 @@ class Ip6Links:
         link = Ip6Link(interface, self._make_address(interface) if address is None else address, locks=1)
         self._links[interface.sw_if_index] = link
         self._tables.add(interface.sw_if_index, link.address, own=True)
-        self._fib.attach_groups(Protocol.IP6, interface.sw_if_index, True)
+        self._groups.admit(Protocol.IP6, interface.sw_if_index, True)
         self._enabled.enable(Protocol.IP6, interface.sw_if_index)
         if interface.hardware.hardware_class.ethernet:
             link.multicast = self._adjacencies.mcast(Protocol.IP6, Protocol.IP6, interface.sw_if_index)
@@ -140,7 +140,7 @@ class Ip6Links:
         for protocol in self._protocols:
             protocol.link_disabled(link)
         self._tables.remove(sw_if_index, link.address)
-        self._fib.attach_groups(Protocol.IP6, sw_if_index, False)
+        self._groups.admit(Protocol.IP6, sw_if_index, False)
         self._enabled.disable(Protocol.IP6, sw_if_index)
         del self._links[sw_if_index]
         if link.multicast is not None:

@@ -8,9 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from vppsh.engine.adjacency import ALL_ONES, Adjacencies, Adjacency, Reason
+from vppsh.engine.adjacency import ALL_ONES, Adjacencies, Reason
 from vppsh.engine.interfaces import Change, Interface, Interfaces
-from vppsh.engine.ip_enable import IpEnable
 
 from .behaviour import Behaviour
 from .dpo import Dpo, Dpos, DpoType
@@ -73,9 +72,7 @@ class Fib:
         self.mpls = MplsTables(self)
         self.ip4.find_or_create(0, Source.DEFAULT_ROUTE)
         self.ip6.find_or_create(0, Source.DEFAULT_ROUTE)
-        self._multicast: dict[tuple[Protocol, int], Adjacency] = {}
         self.interfaces.subscribe(self._interface_changed)
-        engine.get(IpEnable).subscribe(self._protocol_enabled)
 
     def tables(self, protocol: Protocol) -> FibTables:
         """The tables of a protocol."""
@@ -202,25 +199,6 @@ class Fib:
                 self.bind(protocol, index, 0)
             self._lenders.pop(index, None)
             self._directed_broadcast.discard(index)
-
-    def _protocol_enabled(self, protocol: Protocol, sw_if_index: int, enabled: bool) -> None:
-        if protocol is Protocol.IP4:
-            self.attach_groups(protocol, sw_if_index, enabled)
-
-    def attach_groups(self, protocol: Protocol, sw_if_index: int, enabled: bool) -> None:
-        """The multicast FIB attaches its special groups to an interface, which takes a glean without a prefix.
-
-        IPv4 does so where it is enabled, IPv6 where there is a link.
-        """
-        key = (protocol, sw_if_index)
-        if not enabled:
-            adjacency = self._multicast.pop(key, None)
-            if adjacency is not None:
-                self.adjacencies.unlock(adjacency)
-        elif self.is_point_to_point(sw_if_index):
-            self._multicast[key] = self.adjacencies.neighbor(protocol, protocol, 0, sw_if_index)
-        elif not self.is_nbma(sw_if_index):
-            self._multicast[key] = self.adjacencies.glean(protocol, sw_if_index, None)
 
     def _admin_changed(self, interface: Interface) -> None:
         index = interface.sw_if_index

@@ -191,7 +191,11 @@ class Mfib:
         self.entries.remove(entry.index)
 
     def _ip_changed(self, protocol: Protocol, sw_if_index: int, enabled: bool) -> None:
-        """Let packets to the groups that are for us in, or no longer."""
+        if protocol is Protocol.IP4:
+            self.admit(protocol, sw_if_index, enabled)
+
+    def admit(self, protocol: Protocol, sw_if_index: int, enabled: bool) -> None:
+        """Let packets to the groups that are for us in, or no longer: of IPv4 where it is enabled, of IPv6 where there is a link."""
         known = self.table(protocol, self.fib.tables(protocol).index_of_interface(sw_if_index))
         route = RoutePath(protocol, interface=sw_if_index)
         for group in SPECIALS[protocol]:

@@ -41,7 +41,7 @@ def mpls_tunnel(ctx: CommandContext, args: Args) -> None:
 def _add(tunnels: MplsTunnels, known: MplsTunnel | None, routes: tuple[RoutePath, ...], args: Args) -> None:
     if not routes or not all(route.labels for route in routes):
         raise CommandError("No Output Labels ''")
-    if getattr(args, "l2-only", False) or getattr(args, "multicast", False):
+    if args.l2_only or args.multicast:
         raise CommandError("l2-only and multicast tunnels are not supported")
     if known is None and args.interface is not None:
         return

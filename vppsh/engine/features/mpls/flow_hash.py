@@ -25,7 +25,7 @@ INNER = {4: ip4_flow_hash, 6: ip6_flow_hash}
 def flow_hash(ctx: Context, frame: Frame, config: NDArray[np.integer], at: int = 0) -> Words:
     """The hash of each packet, whose labels begin `at` bytes into it, under its own configuration.
 
-    A stack without a bottom is read to the packet's end.
+    A stack without a bottom is read to the packet's end, and there is nothing below it.
     """
     buffers = ctx.buffers
     begin = buffers.addresses(frame)
@@ -47,6 +47,7 @@ def flow_hash(ctx: Context, frame: Frame, config: NDArray[np.integer], at: int =
         is_entropy |= announced
         hashes = np.where(walking & ~found & ~announced, hashes ^ mpls.label(entry), hashes)
         walking &= ~found & (mpls.end_of_stack(entry) == 0) & (place < end)
+    done |= mpls.end_of_stack(entry) == 0
     place = place + SIZE
     version = buffers.bytes_at(OCTET)[place] >> 4
     depth = place - begin

@@ -12,6 +12,7 @@ import numpy as np
 
 from vppsh.engine.adjacency import Adjacencies
 from vppsh.engine.context import Context, Nexts
+from vppsh.engine.features.ip4.errors import MTU_EXCEEDED
 from vppsh.engine.features.mpls.errors import MPLS_ERRORS, PKTS_ENCAP, PKTS_NEED_FRAG
 from vppsh.engine.fib.types import Protocol
 from vppsh.engine.forward_trace import format_adjacency
@@ -61,7 +62,8 @@ def output(ctx: Context, frame: Frame, complete: Complete | None = None) -> Next
     n_big = int(np.count_nonzero(big))
     refused = None
     if n_big:
-        refused = Refused.of(None, frame.n, big, PKTS_NEED_FRAG, FRAGMENT)
+        # As in VPP the error is numbered as IPv4 numbers it: whoever may not be cut ends as an invalid FIB id in a label.
+        refused = Refused.of(None, frame.n, big, MTU_EXCEEDED, FRAGMENT)
         ctx.count(PKTS_NEED_FRAG, n_big)
     nexts = send(ctx, frame, adj, refused, "mpls-output", complete)
     ctx.count(PKTS_ENCAP, frame.n)

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterable
+from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -81,6 +82,12 @@ COLUMNS = (
     ColumnSpec("next_buffer", "i4", NONE),
     ColumnSpec("total_length_rest", "i4"),
 )
+
+
+@cache
+def _as_item(dtype: np.dtype) -> np.dtype:
+    """The opaque item of a record's size."""
+    return np.dtype((np.void, dtype.itemsize))
 
 
 class BufferPool:
@@ -245,6 +252,9 @@ class BufferPool:
 
     def load(self, frame: Frame, dtype: np.dtype, at: int = 0) -> np.ndarray:
         """The header of `dtype` that begins `at` bytes into each packet: a view or a copy, not to be changed."""
+        if dtype.names is not None:
+            # Records are copied field by field; the same bytes as one item, seen as a record afterwards, several times faster.
+            return self.load(frame, _as_item(dtype), at).view(dtype)
         if frame.offset is not None:
             return self.column(dtype, frame.offset + at)[frame.rows]
         return self.bytes_at(dtype)[self.addresses(frame, at)]

@@ -7,11 +7,15 @@ they lie in memory, little-endian. Arithmetic is modulo 2^32.
 from __future__ import annotations
 
 import enum
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from vppsh.engine.uniform import common
+
+Numbers = TypeVar("Numbers", NDArray[np.uint32], NDArray[np.uint64])
 Words = NDArray[np.uint32]
 Longs = NDArray[np.uint64]
 
@@ -37,30 +41,55 @@ class FlowHashSettings:
         self.router_id = 0
 
 
+def by_config(config: NDArray[np.integer], hash_some: Callable[[NDArray[np.intp] | None, int], Words]) -> Words:
+    """Hash packets under a configuration each: `hash_some(positions, configuration)`, positions None for all of them."""
+    one = common(config)
+    if one is not None:
+        return hash_some(None, one)
+    hashes = np.empty(len(config), np.uint32)
+    for each in np.unique(config).tolist():
+        mine = np.flatnonzero(config == each)
+        hashes[mine] = hash_some(mine, each)
+    return hashes
+
+
+def ends(config: int, src: Numbers, dst: Numbers, src_port: Numbers, dst_port: Numbers) -> tuple[Numbers, Numbers, Numbers]:
+    """The two addresses and the word of both ports, as a configuration wants them: what is left out is zero."""
+    nothing = np.zeros_like(src)
+    src = src if config & FlowHashConfig.SRC_ADDR else nothing
+    dst = dst if config & FlowHashConfig.DST_ADDR else nothing
+    src_port = src_port if config & FlowHashConfig.SRC_PORT else nothing
+    dst_port = dst_port if config & FlowHashConfig.DST_PORT else nothing
+    if config & FlowHashConfig.REVERSE_SRC_DST:
+        src, dst = dst, src
+    if config & FlowHashConfig.SYMMETRIC:
+        src, dst = np.minimum(src, dst), np.maximum(src, dst)
+        src_port, dst_port = np.minimum(src_port, dst_port), np.maximum(src_port, dst_port)
+    if config & FlowHashConfig.REVERSE_SRC_DST:
+        src_port, dst_port = dst_port, src_port
+    both: Numbers = dst_port << 16 | src_port
+    return src, dst, both
+
+
 def _rotated(words: Words, by: int) -> Words:
-    return words << np.uint32(by) | words >> np.uint32(32 - by)
-
-
-def mix(a: Words, b: Words, c: Words) -> tuple[Words, Words, Words]:
-    """hash_v3_mix32."""
-    for by in (4, 6, 8, 16, 19, 4):
-        a = (a - c) ^ _rotated(c, by)
-        c = c + b
-        a, b, c = b, c, a
-    return a, b, c
-
-
-def finalize(a: Words, b: Words, c: Words) -> Words:
-    """hash_v3_finalize32; its third word is the hash."""
-    for by in (14, 11, 25, 16, 4, 14, 24):
-        c = (c ^ b) - _rotated(b, by)
-        a, b, c = b, c, a
-    return b
+    turned = words << np.uint32(by)
+    turned |= words >> np.uint32(32 - by)
+    return turned
 
 
 def hashed(a: Words, b: Words, c: Words) -> Words:
-    """The hash of three words each."""
-    return finalize(*mix(a, b, c))
+    """The hash of three words each: hash_v3_mix32, then the third word of hash_v3_finalize32."""
+    a, b, c = a.copy(), b.copy(), c.copy()
+    for by in (4, 6, 8, 16, 19, 4):
+        a -= c
+        a ^= _rotated(c, by)
+        c += b
+        a, b, c = b, c, a
+    for by in (14, 11, 25, 16, 4, 14, 24):
+        c ^= b
+        c -= _rotated(b, by)
+        a, b, c = b, c, a
+    return b
 
 
 def _mix_step(a: Longs, b: Longs, c: Longs, by: tuple[int, int, int]) -> tuple[Longs, Longs, Longs]:

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from vppsh.engine.context import Context
 from vppsh.engine.features.ip4.flow_hash import GTPU_PORT
-from vppsh.engine.fib.flow_hash import FlowHashConfig, FlowHashSettings, Words, mixed64
+from vppsh.engine.fib.flow_hash import FlowHashConfig, FlowHashSettings, Words, by_config, ends, mixed64
 from vppsh.engine.frame import Frame
 from vppsh.engine.wire import ip_protocol
 
@@ -59,29 +59,24 @@ def hash_of(header: NDArray[np.void], config: NDArray[np.integer], router_id: in
 
 
 def _hash(header: np.ndarray, protocol: NDArray[np.uint8], ports: np.ndarray, config: NDArray[np.integer], router_id: int) -> Words:
-    config = config.astype(np.uint32)
-    has_ports = (protocol == ip_protocol.UDP) | (protocol == ip_protocol.TCP)
+    def some(mine: NDArray[np.intp] | None, one: int) -> Words:
+        if mine is None:
+            return _hash_under(header, protocol, ports, one, router_id)
+        return _hash_under(header[mine], protocol[mine], ports[mine], one, router_id)
 
-    def where(part: FlowHashConfig) -> NDArray[np.bool_]:
-        return config & np.uint32(part) != 0
+    return by_config(config, some)
 
-    def taken(part: FlowHashConfig, values: NDArray[np.integer]) -> NDArray[np.uint64]:
-        return np.where(where(part), values, 0).astype(np.uint64)
 
-    src = taken(FlowHashConfig.SRC_ADDR, header["src"][:, 0] ^ header["src"][:, 1])
-    dst = taken(FlowHashConfig.DST_ADDR, header["dst"][:, 0] ^ header["dst"][:, 1])
-    reverse = where(FlowHashConfig.REVERSE_SRC_DST)
-    a, b = np.where(reverse, dst, src), np.where(reverse, src, dst)
-    src_port = taken(FlowHashConfig.SRC_PORT, np.where(has_ports, ports["src"], 0))
-    dst_port = taken(FlowHashConfig.DST_PORT, np.where(has_ports, ports["dst"], 0))
-    symmetric = where(FlowHashConfig.SYMMETRIC)
-    if symmetric.any():
-        a, b = np.where(symmetric, np.minimum(a, b), a), np.where(symmetric, np.maximum(a, b), b)
-        low, high = np.minimum(src_port, dst_port), np.maximum(src_port, dst_port)
-        src_port, dst_port = np.where(symmetric, low, src_port), np.where(symmetric, high, dst_port)
-    b = b ^ taken(FlowHashConfig.PROTO, protocol)
-    c = np.where(reverse, src_port << U64(16) | dst_port, dst_port << U64(16) | src_port)
-    c = c ^ U64(router_id << 32) ^ taken(FlowHashConfig.FLOW_LABEL, header["first"] & FLOW_LABEL)
-    gtpu = (header["protocol"] == ip_protocol.UDP) & where(FlowHashConfig.GTPV1_TEID) & (header["ports"]["dst"] == GTPU_PORT)
-    a = np.where(gtpu, a ^ header["teid"], a)
+def _hash_under(header: np.ndarray, protocol: NDArray[np.uint8], ports: np.ndarray, config: int, router_id: int) -> Words:
+    with_ports = ((protocol == ip_protocol.UDP) | (protocol == ip_protocol.TCP)).astype(np.uint64)
+    src, dst = header["src"][:, 0] ^ header["src"][:, 1], header["dst"][:, 0] ^ header["dst"][:, 1]
+    a, b, c = ends(config, src, dst, ports["src"] * with_ports, ports["dst"] * with_ports)
+    if config & FlowHashConfig.PROTO:
+        b = b ^ protocol
+    c = c ^ U64(router_id << 32)
+    if config & FlowHashConfig.FLOW_LABEL:
+        c = c ^ (header["first"] & FLOW_LABEL)
+    if config & FlowHashConfig.GTPV1_TEID:
+        gtpu = (header["protocol"] == ip_protocol.UDP) & (header["ports"]["dst"] == GTPU_PORT)
+        a = np.where(gtpu, a ^ header["teid"], a)
     return mixed64(a, b, c)

@@ -123,7 +123,8 @@ class IpipKey:
 
 
 def _format_device(interface: Interface) -> str:
-    return f"IPIP tunnel: id {interface.hardware.device.index}"
+    # VPP ends it with a line break of its own.
+    return f"IPIP tunnel: id {interface.hardware.device.index}\n"
 
 
 def _ends(interface: Interface) -> TunnelEnds:

@@ -67,7 +67,7 @@ def ends(config: int, src: Numbers, dst: Numbers, src_port: Numbers, dst_port: N
         src_port, dst_port = np.minimum(src_port, dst_port), np.maximum(src_port, dst_port)
     if config & FlowHashConfig.REVERSE_SRC_DST:
         src_port, dst_port = dst_port, src_port
-    both: Numbers = dst_port << 16 | src_port
+    both = dst_port << src.dtype.type(16) | src_port
     return src, dst, both
 
 

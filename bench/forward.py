@@ -149,7 +149,8 @@ def measure(vector: int, lines: Iterable[str], packets: int = PACKETS) -> dict[s
                     costs.append({"node": node.name, "nanoseconds": clocks / vectors, "part": vectors / packets})
     resident = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     return {
-        "mpps": best, "yardstick": beside, "yardstick_largest": beside_largest, "costs": costs, "configured": configured, "resident": resident,
+        "mpps": best, "yardstick": beside, "yardstick_largest": beside_largest, "costs": costs,
+        "configured": configured, "resident": resident,
     }  # fmt: skip
 
 

@@ -39,10 +39,10 @@ def routing(bench: Bench) -> Outcome:
         found = measured(bench, "ip6", vector)
         figures.append(beside(f"IPv6, vector {vector:,}", found, target, largest=vector == LARGE))
         costs[f"IPv6 / {vector:,}"] = tuple(NodeCost(**cost) for cost in found["costs"])
-    for vector in (SMALL, LARGE):
-        figures.append(beside(f"8 equal paths, vector {vector:,}", measured(bench, "ecmp", vector)))
-    for vector in (SMALL, LARGE):
-        figures.append(beside(f"reassembly of 1,400 + 200 bytes, packets out, vector {vector:,}", measured(bench, "reassembly", vector)))
+    more = {"ecmp": "8 equal paths", "reassembly": "reassembly of 1,400 + 200 bytes, packets out"}
+    figures += [
+        beside(f"{name}, vector {vector:,}", measured(bench, shape, vector)) for shape, name in more.items() for vector in (SMALL, LARGE)
+    ]
     return Outcome(tuple(figures), costs)
 
 

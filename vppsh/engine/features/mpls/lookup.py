@@ -28,7 +28,7 @@ from vppsh.registry import node
 
 NEXTS = ("mpls-drop",)
 Found = NDArray[np.int32]
-Entries = NDArray[np.integer]
+Entries = NDArray[np.uint32]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """What is remembered of the label that was popped last, where VPP remembers it: in the word of the FIB index.
 
-VPP's vnet_buffer(b)->mpls: from the lowest byte on TTL, class (EXP), whether the label to be pushed next takes its
-place, and the protocol of the payload.
+The counterpart of vnet_buffer(b)->mpls: TTL and class (EXP) where a stack entry has them, above them whether the label
+to be pushed next takes the place of this one, and the protocol of the payload.
 """
 
 from __future__ import annotations
@@ -14,26 +14,25 @@ from vppsh.engine.fib.types import Protocol
 from vppsh.engine.frame import Rows
 from vppsh.engine.wire import mpls
 
-EXP_SHIFT, FIRST, PAYLOAD_SHIFT = 8, 1 << 16, 24
-BYTE = np.int32(0xFF)
+TTL_AND_EXP, FIRST = np.uint32(0xEFF), np.uint32(1 << 16)
+PAYLOAD_SHIFT = 24
 NOT_FIRST = np.int32(~0x00FF0000)
 NOT_PAYLOAD = np.int32(0x00FFFFFF)
 
 
-def remember(buffers: BufferPool, rows: Rows, entries: NDArray[np.integer]) -> None:
+def remember(buffers: BufferPool, rows: Rows, entries: NDArray[np.uint32]) -> None:
     """Note TTL and class of stack entries that are popped; what is pushed next takes their place."""
-    word = mpls.ttl(entries) | mpls.exp(entries) << EXP_SHIFT | FIRST
-    buffers.fib_index[rows] = word.astype(np.int32)
+    buffers.fib_index[rows] = (entries & TTL_AND_EXP | FIRST).view(np.int32)
 
 
 def ttl(buffers: BufferPool, rows: Rows) -> NDArray[np.uint8]:
     """The TTL of the popped labels."""
-    return (buffers.fib_index[rows] & BYTE).astype(np.uint8)
+    return mpls.ttl(buffers.fib_index[rows]).astype(np.uint8)
 
 
 def exp(buffers: BufferPool, rows: Rows) -> NDArray[np.uint8]:
     """The class of the popped labels."""
-    return (buffers.fib_index[rows] >> EXP_SHIFT & BYTE).astype(np.uint8)
+    return mpls.exp(buffers.fib_index[rows]).astype(np.uint8)
 
 
 def is_first(buffers: BufferPool, rows: Rows) -> NDArray[np.bool_]:

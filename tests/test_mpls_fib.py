@@ -20,7 +20,7 @@ from vppsh.engine.features.mpls.lookup import mpls_load_balance
 from vppsh.engine.fib import local_label
 from vppsh.engine.fib.dpo import DpoType
 from vppsh.engine.fib.table import FibTable
-from vppsh.engine.fib.types import Prefix, Protocol, RoutePath, Source
+from vppsh.engine.fib.types import PathFlag, Prefix, Protocol, RoutePath, Source
 from vppsh.engine.interfaces import DOWN, UP
 
 DST = number("192.168.1.9")
@@ -128,6 +128,34 @@ def test_a_local_label_forwards_as_its_prefix_does() -> None:
     local_label.unbind(router.ip_table(Protocol.IP4), prefix, 78)
     assert router.table.find(Prefix.of_label(78, EOS)) is None
     assert router.send("mpls-input", entry(78) + ip4_packet(dst=DST)) == []
+
+
+def test_a_label_of_a_connected_prefix_leads_to_its_neighbours() -> None:
+    router = Lsr()
+    local_label.bind(router.ip_table(Protocol.IP4), Prefix(Protocol.IP4, number("10.0.1.0"), 24), 44)
+    (left,) = router.send("mpls-input", entry(44) + ip4_packet(dst=number("10.0.1.2")))
+    assert left[0] == 0x45
+    assert router.send("mpls-input", entry(44) + ip4_packet(dst=number("10.0.1.99")))[0][:2] == b"\0\1"
+
+
+def test_ip6_over_labels_towards_an_ip4_next_hop() -> None:
+    router = Lsr(ip6=True)
+    router.add_route("172.16.0.1/32", router.path("10.0.1.2", 1, 33))
+    router.add_route("2001:db8:9::/48", router.path("172.16.0.1", None, 500))
+    (left,) = router.send("ip6-input", ip6_packet(number("2001:db8::2"), number("2001:db8:9::9"), hop_limit=9))
+    labels, below = unstack(left)
+    assert labels == [(33, 64, 0), (500, 64, 0)]
+    assert below[7] == 8
+
+
+def test_a_label_can_be_received_again_elsewhere() -> None:
+    router = Lsr()
+    path = RoutePath(Protocol.IP4, 0, router.interfaces[1].sw_if_index, 0, flags=PathFlag.INTERFACE_RX)
+    router.add_label(60, EOS, path)
+    before = int(router.engine.interfaces.rx.packets[router.interfaces[1].sw_if_index])
+    (left,) = router.send("mpls-input", entry(60) + ip4_packet(dst=number("10.0.0.2"), ttl=9))
+    assert left[8] == 8
+    assert int(router.engine.interfaces.rx.packets[router.interfaces[1].sw_if_index]) == before + 1
 
 
 def test_tables_come_and_go() -> None:

@@ -8,7 +8,7 @@ from tests.lsr import EOS, Lsr, entry, unstack
 from tests.packets import ip4_packet, ip6_packet
 from tests.routers import number
 from vppsh.engine.features.mpls.tunnel import MplsTunnel, MplsTunnels
-from vppsh.engine.fib.types import Protocol, RoutePath, Source
+from vppsh.engine.fib.types import Label, Protocol, RoutePath, Source
 from vppsh.engine.interfaces import DOWN, UP
 
 DST, DST6 = number("192.168.5.9"), number("2001:db8:5::9")
@@ -42,6 +42,18 @@ def test_labels_that_a_tunnel_pushes_are_further_ones() -> None:
     router.add_label(100, EOS, inner_path)
     (left,) = router.send("mpls-input", entry(100, 30, 5) + ip4_packet(dst=DST))
     assert unstack(left)[0] == [(44, 64, 0), (200, 29, 5)]
+
+
+def test_uniform_labels_of_a_tunnel_say_what_is_below() -> None:
+    router, tunnel = with_tunnel(("10.0.1.2", 1, (44,)))
+    tunnels = router.engine.get(MplsTunnels)
+    tunnels.add_paths(tunnel, [router.path("10.0.1.2", 1, Label(44, ttl=32), Label(46, uniform=True))])
+    (plain,) = router.send("ip4-input", ip4_packet(dst=DST, ttl=24, tos=0xA0))
+    through = RoutePath(Protocol.IP4, 0, tunnel.interface.sw_if_index, 0, labels=(Label(33, ttl=47, exp=2),))
+    router.add_route("192.168.6.0/24", through)
+    (labelled,) = router.send("ip4-input", ip4_packet(dst=number("192.168.6.1"), ttl=24))
+    assert unstack(plain)[0] == [(44, 32, 0), (46, 23, 5)]
+    assert unstack(labelled)[0] == [(44, 32, 0), (46, 47, 2), (33, 47, 2)]
 
 
 def test_the_tunnel_follows_its_paths() -> None:

@@ -113,9 +113,9 @@ def test_ranges_stay_in_order_and_apart(fragments: list[tuple[int, int]]) -> Non
     assert not {id(piece) for piece in discarded} & {id(piece) for piece in assembly.pieces}
 
 
-@settings(max_examples=30)
-@given(data=st.data(), waiting=st.booleans())
-def test_a_frame_gives_what_its_fragments_give_one_by_one(data: st.DataObject, waiting: bool) -> None:
+@settings(max_examples=50)
+@given(data=st.data(), waiting=st.booleans(), limits=st.sampled_from((MANY, MANY, Limits(assemblies=1), Limits(assemblies=2))))
+def test_a_frame_gives_what_its_fragments_give_one_by_one(data: st.DataObject, waiting: bool, limits: Limits) -> None:
     """Pairs of fragments in one frame are joined together; nobody may notice."""
     sent = []
     for identifier in range(data.draw(st.integers(1, 8))):
@@ -129,7 +129,7 @@ def test_a_frame_gives_what_its_fragments_give_one_by_one(data: st.DataObject, w
         sent += [fragment4(payload, *each, identifier=identifier, options=options) for each in pieces if each[1] - each[0] < 1900]
         sent += data.draw(st.sampled_from((0, 0, 0, 1))) * sent[-1:]
     sent = data.draw(st.permutations(sent))
-    together, apart = router(4), router(4)
+    together, apart = router(4, limits), router(4, limits)
     early = fragment4(bytes(100), 48, 99, identifier=0)
     results = []
     for made, frames in ((together, [sent]), (apart, [[packet] for packet in sent])):
@@ -137,12 +137,24 @@ def test_a_frame_gives_what_its_fragments_give_one_by_one(data: st.DataObject, w
             made.send("ip4-full-reassembly", early)
         before = made.engine.graph["ip4-input"].vectors
         left = [packet for frame in frames for packet in made.send("ip4-full-reassembly", *frame)]
-        counted = [
-            made.count("ip4-full-reassembly", name) for name in ("reass_success", "reass_fragments_reassembled", "reass_fragments_rcvd")
-        ]
+        names = ("reass_success", "reass_fragments_reassembled", "reass_fragments_rcvd", "reass_limit_reached")
+        counted = [made.count("ip4-full-reassembly", name) for name in names]
         results.append((sorted(left), made.engine.graph["ip4-input"].vectors - before, counted, free_buffers(made)))
     assert results[0] == results[1]
     assert len(together.engine.get(Ip4Reassemblies)) == len(apart.engine.get(Ip4Reassemblies))
+
+
+def test_more_pairs_one_after_the_other_than_packets_at_once() -> None:
+    payload = random.Random(2).randbytes(64)
+    pairs = [[fragment4(payload, first, first + 31, identifier=each) for first in (0, 32)] for each in range(6)]
+    made = router(4, Limits(assemblies=1))
+    assert len(made.send("ip4-input", *(fragment for pair in pairs for fragment in pair))) == 6
+    assert made.count("ip4-full-reassembly-feature", "reass_limit_reached") == 0
+    # All begun before one is complete: only the first has room, and behind it the second half of the second one.
+    made = router(4, Limits(assemblies=1))
+    made.send("ip4-input", *(pair[0] for pair in pairs), *(pair[1] for pair in pairs))
+    assert made.count("ip4-full-reassembly-feature", "reass_limit_reached") == 5 + 4
+    assert free_buffers(made) == 1
 
 
 def test_packets_of_several_buffers() -> None:

@@ -35,6 +35,14 @@ def find_pairs(
     return head[whole], tail[whole]
 
 
+def most_at_once(earlier: Positions, later: Positions, n: int) -> int:
+    """How many pairs of a frame of n packets are begun and not completed, where that is the most."""
+    change = np.zeros(n, np.int8)
+    change[earlier] = 1
+    change[later] = -1
+    return int(change.cumsum(dtype=np.int64).max(initial=0))
+
+
 def can_join(buffers: BufferPool, heads: Indices, tails: Indices, lengths: NDArray[np.int64]) -> NDArray[np.bool_]:
     """Which pairs of buffers are short enough to be one: `lengths` are those of their packets."""
     chained = (buffers.flags[heads] | buffers.flags[tails]) & np.uint32(BufferFlag.NEXT_PRESENT) != 0

@@ -34,7 +34,7 @@ from vppsh.engine.fib.fib import Fib
 from vppsh.engine.frame import Frame
 from vppsh.engine.reassembly.assembly import Action, Assembly, Piece
 from vppsh.engine.reassembly.packet import KEPT, join, leave
-from vppsh.engine.reassembly.pairs import can_join, find_pairs, join_pairs
+from vppsh.engine.reassembly.pairs import can_join, find_pairs, join_pairs, most_at_once
 from vppsh.engine.reassembly.table import Reassemblies
 from vppsh.engine.reassembly.trace import ReassemblyTrace, format_reassembly_trace, note
 from vppsh.engine.wire import ip4
@@ -125,7 +125,10 @@ def _join_pairs(ctx: Context, frame: Frame, header: np.ndarray, leaving: Indices
         of_each = zip(tables[heads].tolist(), *(header[name][heads].tolist() for name in KEY), strict=True)
         joined &= np.array([table.find(key) is None for key in of_each], bool)
     heads, tails, kept = heads[joined], tails[joined], kept[joined]
-    if not len(heads) or len(table) + len(heads) > table.limits.assemblies:
+    later, earlier = np.maximum(heads, tails), np.minimum(heads, tails)
+    # Each other fragment may begin a packet: only if there is room for all of them does it not matter that pairs go first.
+    others = int(np.count_nonzero(fragment)) - 2 * len(heads)
+    if not len(heads) or len(table) + most_at_once(earlier, later, frame.n) + others > table.limits.assemblies:
         return
     size = np.full(len(heads), ip4.HEADER.itemsize)
     join_pairs(buffers, leaving[heads], leaving[tails], kept, size, length[tails])
@@ -136,7 +139,6 @@ def _join_pairs(ctx: Context, frame: Frame, header: np.ndarray, leaving: Indices
     whole["checksum"] = checksums(word_sums(whole))
     buffers.store(Frame(leaving[heads], len(heads)), ip4.HEADER, whole)
     # A packet leaves when its second fragment comes.
-    later, earlier = np.maximum(heads, tails), np.minimum(heads, tails)
     leaving[later] = leaving[heads]
     leaving[earlier] = KEPT
     fragment[heads] = fragment[tails] = False

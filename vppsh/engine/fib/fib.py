@@ -192,6 +192,7 @@ class Fib:
         elif change is Change.LINK:
             self._tell(index, Reason.UP if interface.hardware.link_up else Reason.DOWN, neighbors=True, gleans=True)
         elif change is Change.DELETED:
+            self._tell(index, Reason.DELETED, neighbors=True, gleans=True)
             for protocol in IP_PROTOCOLS:
                 for address, length in list(self.addresses.pop((protocol, index), ())):
                     self._delete_routes(protocol, index, address, length)

@@ -325,7 +325,8 @@ class Path:
                 return text + " " * (indent + 2) + "unresolved"
             return text + " " * indent + self.fib.dpos.format(self.dpo, 13, column=indent)
         if self.kind is Kind.ATTACHED:
-            return f"if_index:{self.interface}" if gone else f" {self.fib.interface_name(self.interface)}"
+            # VPP looks for the interface where paths with a next hop have it, and finds none.
+            return "if_index:0" if gone else f" {self.fib.interface_name(self.interface)}"
         if self.kind is Kind.RECURSIVE:
             eos = "eos" if self.label[1] else "neos"
             via = f"{self.label[0]} {eos}" if self.protocol is Protocol.MPLS else format_address(self.protocol, self.address)

@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vppsh.engine.adjacency_text import AdjacencyText
-from vppsh.engine.adjacency_types import ALL_ONES, DPO_TYPES, MIDCHAINS, Adjacency, Kind, Reason, RewriteFlag
-from vppsh.engine.fib.dpo import Dpos
+from vppsh.engine.adjacency_types import ALL_ONES, DPO_TYPES, MIDCHAINS, Adjacency, Kind, Reason
+from vppsh.engine.fib.dpo import Dpos, DpoType
 from vppsh.engine.fib.rows import Rows
 from vppsh.engine.fib.types import Prefix, Protocol
 from vppsh.engine.interfaces import Change, Interface, Interfaces
@@ -83,7 +83,6 @@ class Adjacencies(Rows):
         self._neighbors: dict[tuple[int, int], dict[tuple[int, int], Adjacency]] = {}
         self._gleans: dict[tuple[int, int], dict[int, Adjacency]] = {}
         self._mcasts: dict[tuple[int, int, int], Adjacency] = {}
-        self._featured: set[tuple[int, int]] = set()
         self.resolve: UpdateHook = self.make_incomplete
         self.freed: list[UpdateHook] = []
         self._text = AdjacencyText(self, self._interfaces, self._dpos)
@@ -110,8 +109,6 @@ class Adjacencies(Rows):
         if adjacency is None:
             kind = Kind.BROADCAST if next_hop == ALL_ONES else Kind.INCOMPLETE
             adjacency = table[key] = self._create(protocol, link, next_hop, interface, kind)
-            if (int(link), interface) in self._featured:
-                self.flags[adjacency.index] |= RewriteFlag.FEATURES
             adjacency.locks += 1
             self.update(adjacency)
             return adjacency
@@ -238,17 +235,10 @@ class Adjacencies(Rows):
             self._headers[length] = view
         return view
 
-    def set_features(self, link: Protocol, interface: int, enabled: bool) -> None:
-        """Note whether packets of a protocol have output features on an interface."""
-        if enabled:
-            self._featured.add((int(link), interface))
-        else:
-            self._featured.discard((int(link), interface))
-        for protocol in (Protocol.IP4, Protocol.IP6):
-            for adjacency in self.of_interface(interface, protocol):
-                if adjacency.link is link:
-                    self.flags[adjacency.index] &= 0xFF ^ RewriteFlag.FEATURES
-                    self.flags[adjacency.index] |= RewriteFlag.FEATURES if enabled else 0
+    def has_features(self, adjacency: Adjacency) -> bool:
+        """Whether packets of the adjacency have output features on its interface."""
+        arc = self._engine.arcs.find(OUTPUT_ARCS[adjacency.link])
+        return arc is not None and bool(arc.on(adjacency.interface))
 
     @staticmethod
     def ethernet_header(interface: Interface, mac: Octets, ethertype: int) -> Octets:
@@ -286,10 +276,14 @@ class Adjacencies(Rows):
         self.rewrite_length[row] = len(header)
         # Incomplete ones are for ARP and ND, whatever is carried.
         link = adjacency.protocol if adjacency.kind is Kind.INCOMPLETE else adjacency.link
-        node = self._dpos.node(adjacency.dpo.type, link)
+        self._connect(adjacency, adjacency.dpo.type, link)
+
+    def _connect(self, adjacency: Adjacency, kind: int, link: Protocol) -> None:
+        """Let the node of a type of objects send where the adjacency's packets go."""
+        node = self._dpos.node(kind, link)
         graph = self._engine.graph
         if node in graph and adjacency.interface in self._interfaces:
-            self.next_slot[row] = graph.add_next(graph[node], self._next_node(adjacency))
+            self.next_slot[adjacency.index] = graph.add_next(graph[node], self._next_node(adjacency))
 
     def _next_node(self, adjacency: Adjacency) -> Node:
         """Where packets go behind the rewrite node and its features: a tunnel's are not for an output node."""

@@ -39,7 +39,7 @@ class AdjacencyText:
             next_hop = format_address(adjacency.protocol, adjacency.next_hop)
             return f"arp-{adjacency.link.link_name}: via {next_hop} {name or f'DELETED ({adjacency.interface})'}"
         head = self._head(adjacency) + (f"{name}:" if name else f"DELETED:{adjacency.interface}")
-        text = head + self._rewrite(adjacency.index, column + len(head))
+        text = head + self._rewrite(adjacency, column + len(head))
         if adjacency.kind in MIDCHAINS and adjacency.midchain is not None:
             midchain = adjacency.midchain
             entry = f" entry:{midchain.entry.index}" if midchain.entry is not None else ""
@@ -48,7 +48,7 @@ class AdjacencyText:
         return text
 
     def _head(self, adjacency: Adjacency) -> str:
-        featured = self._adjacencies.flags[adjacency.index] & RewriteFlag.FEATURES
+        featured = self._adjacencies.has_features(adjacency)
         if adjacency.kind is Kind.GLEAN:
             source = str(adjacency.glean) if adjacency.glean is not None else "0.0.0.0/0"
             return f"{adjacency.protocol.fib_name}-glean: [src:{source}] "
@@ -59,9 +59,10 @@ class AdjacencyText:
         midchain = " [features]" if featured and adjacency.kind is Kind.MIDCHAIN else ""
         return f"{adjacency.link.link_name}{midchain} via {format_address(adjacency.protocol, adjacency.next_hop)} "
 
-    def _rewrite(self, row: int, column: int) -> str:
-        adjacencies = self._adjacencies
-        flags = "".join(f"{flag} " for bit, flag in enumerate(FLAG_NAMES) if adjacencies.flags[row] >> bit & 1)
+    def _rewrite(self, adjacency: Adjacency, column: int) -> str:
+        adjacencies, row = self._adjacencies, adjacency.index
+        bits = int(adjacencies.flags[row]) | (RewriteFlag.FEATURES if adjacencies.has_features(adjacency) else 0)
+        flags = "".join(f"{flag} " for bit, flag in enumerate(FLAG_NAMES) if bits >> bit & 1)
         text = f" mtu:{adjacencies.mtu[row]} next:{adjacencies.next_slot[row]} flags:[{flags}]"
         length = int(adjacencies.rewrite_length[row])
         if length:

@@ -42,7 +42,7 @@ DPO_TYPES = {
 
 
 class RewriteFlag(enum.IntFlag):
-    """Bits of the column `flags`."""
+    """Bits of the column `flags`, and (shown only) whether there are output features."""
 
     FEATURES = 1 << 0
     FIXUP_IP4_IN_IP4 = 1 << 1

@@ -42,6 +42,8 @@ InnerHash = Callable[[Context, Frame, NDArray[np.integer], int], NDArray[np.uint
 """`(ctx, frame, hash configuration of each packet, where the inner header begins) -> flow hash of each packet`."""
 
 TX_NODE = "adj-midchain-tx"
+# Operations on members of an enumeration are slow: what every frame asks for is kept as a number.
+INNER_HASH = np.uint8(RewriteFlag.FIXUP_FLOW_HASH)
 
 
 class Attribute:
@@ -355,7 +357,7 @@ class Midchains:
             self._complete_each(ctx, frame, adj)
         if inner_hash is None:
             return
-        hashed = self._adjacencies.flags.take(adj) & RewriteFlag.FIXUP_FLOW_HASH
+        hashed = self._adjacencies.flags.take(adj) & INNER_HASH
         if np.count_nonzero(hashed):
             self._hash(ctx, frame, adj, np.broadcast_to(hashed != 0, (frame.n,)), inner_hash)
 

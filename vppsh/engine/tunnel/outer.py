@@ -20,7 +20,7 @@ from vppsh.engine.tunnel.flags import TunnelFlag
 from vppsh.engine.tunnel.midchain import Data, Fixup
 from vppsh.engine.uniform import common
 from vppsh.engine.wire import ip4, ip6
-from vppsh.engine.wire.checksum import checksum, checksums, update, word_sums
+from vppsh.engine.wire.checksum import checksum, checksums, word_sums
 
 IP4_BYTES, IP6_BYTES = ip4.HEADER.itemsize, ip6.HEADER.itemsize
 BYTE = np.dtype("u1")
@@ -32,8 +32,9 @@ DSCP_MASK, ECN_MASK = 0xFC, 0x03
 LABEL_MASK = 0xFFFFF
 CLASS_SHIFT, EXP_SHIFT, DSCP_SHIFT = 20, 9, 2
 LOCALLY_ORIGINATED = np.uint32(BufferFlag.LOCALLY_ORIGINATED)
-NOTHING = np.zeros(1, FIELD)
-NEGATIVE_ZERO = 0xFFFF
+# Checksums are reckoned with in the order in which they lie in memory.
+SUM = np.dtype("<u2")
+BASE = 0xFFFF
 
 
 class Inner(enum.Enum):
@@ -62,17 +63,16 @@ def ip6_template(src: int, dst: int, protocol: int, *, hop_limit: int, traffic_c
     return first + bytes((0, 0, protocol, hop_limit)) + src.to_bytes(16, "big") + dst.to_bytes(16, "big")
 
 
-def ip4_outer(inner: Inner, at: int = IP4_BYTES, *, less: int = 0, updates: bool = False) -> Fixup:
+def ip4_outer(inner: Inner, at: int = IP4_BYTES, *, less: int = 0) -> Fixup:
     """The fixup of an IPv4 header around what begins `at` bytes behind its start.
 
-    less     bytes that the length leaves out, where VPP does so
-    updates  the template's checksum is updated, as VPP does here and there, which may give 0xffff for zero
+    less  bytes that the length leaves out, where VPP does so
     """
 
     def complete(ctx: Context, frame: Frame, flags: Data) -> None:
         lengths = ctx.buffers.packet_length(frame.rows) - less if less else ctx.buffers.packet_length(frame.rows)
         if inner is Inner.OTHER or not np.count_nonzero(flags):
-            set_ip4_length(ctx, frame, lengths, one_template=isinstance(flags, int), updates=updates)
+            set_ip4_length(ctx, frame, lengths, one_template=isinstance(flags, int))
         else:
             _copy_to_ip4(ctx, frame, flags, lengths.astype(FIELD), inner, at)
 
@@ -100,19 +100,22 @@ def locally_originated(fixup: Fixup) -> Fixup:
     return complete
 
 
-def set_ip4_length(
-    ctx: Context, frame: Frame, lengths: NDArray[np.int32], *, one_template: bool, updates: bool = False
-) -> None:  # fmt: skip
+def set_ip4_length(ctx: Context, frame: Frame, lengths: NDArray[np.int32], *, one_template: bool) -> None:
     """Write lengths over the template's zero, and change its checksum accordingly; `one_template` of all packets."""
     buffers = ctx.buffers
-    templates = buffers.load(frame, FIELD, CHECKSUM_AT)
+    templates = buffers.load(frame, SUM, CHECKSUM_AT)
     one = common(lengths) if one_template else None
-    fields = lengths[:1].astype(FIELD) if one is not None else lengths.astype(FIELD)
-    sums = update(templates[:1] if one is not None else templates, (NOTHING, fields))
-    if not updates:
-        sums[sums == NEGATIVE_ZERO] = 0
-    buffers.store(frame, FIELD, fields, LENGTH_AT)
-    buffers.store(frame, FIELD, sums, CHECKSUM_AT)
+    if one is not None:
+        template, field = int(templates[0]), one >> 8 & 0xFF | (one & 0xFF) << 8
+        buffers.store(frame, SUM, field, LENGTH_AT)
+        buffers.store(frame, SUM, template - field + (BASE if template < field else 0), CHECKSUM_AT)
+        return
+    fields = lengths.astype(FIELD).view(SUM)
+    # The template's sum is never negative zero, nor is what is left of it without the length.
+    sums = templates.astype(np.int32) - fields
+    sums += (sums < 0) * BASE
+    buffers.store(frame, SUM, fields, LENGTH_AT)
+    buffers.store(frame, SUM, sums, CHECKSUM_AT)
 
 
 def set_ip6_length(ctx: Context, frame: Frame) -> None:

@@ -9,10 +9,12 @@ from numpy.typing import NDArray
 
 from vppsh.engine.context import Context, Nexts
 from vppsh.engine.engine import Engine
-from vppsh.engine.exact_table import MISSING, Words
+from vppsh.engine.exact_table import MISSING
 from vppsh.engine.features.gre.encap import ERRORS, NO_ERROR, NO_SUCH_TUNNEL, UNKNOWN_PROTOCOL, UNSUPPORTED_VERSION
 from vppsh.engine.features.gre.tunnels import GreTunnels, Payload
+from vppsh.engine.fib.types import Protocol
 from vppsh.engine.frame import Frame
+from vppsh.engine.tunnel.receive import ends_of, receive
 from vppsh.engine.uniform import common
 from vppsh.engine.wire import ethertype, gre, ip4, ip6
 from vppsh.engine.wire.text import format_ip4_address, format_ip6_address
@@ -22,7 +24,8 @@ PUNT, DROP, ETHERNET_INPUT, IP4_INPUT, IP6_INPUT, MPLS_INPUT = range(6)
 NEXTS = ("error-punt", "error-drop", "ethernet-input", "ip4-input", "ip6-input", "mpls-input")
 BY_PAYLOAD = {gre.TEB: ETHERNET_INPUT, ethertype.IP4: IP4_INPUT, ethertype.IP6: IP6_INPUT, ethertype.MPLS: MPLS_INPUT}
 KEY_BYTES = gre.KEY.itemsize
-ADDRESS_SHIFT, TABLE_SHIFT, PAYLOAD_SHIFT = np.uint64(32), np.uint64(32), np.uint64(8)
+HEADER_BYTES = {Protocol.IP4: ip4.HEADER.itemsize, Protocol.IP6: ip6.HEADER.itemsize}
+TABLE_SHIFT, PAYLOAD_SHIFT = np.uint64(32), 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,16 +42,6 @@ def format_gre_trace(view: Engine, record: GreTrace) -> str:
     """VPP's `GRE: tunnel 3 len 92 src 192.168.1.2 dst 192.168.1.1`."""
     show = format_ip4_address if len(record.src) == 4 else format_ip6_address
     return f"GRE: tunnel {record.sw_if_index} len {record.length} src {show(record.src)} dst {show(record.dst)}"
-
-
-def _words_of(header: NDArray[np.void], fib_index: NDArray[np.int32], keys: NDArray[np.uint32], nexts: NDArray[np.int32]) -> Words:
-    """The keys by which packets find a tunnel: its source is where they went, its destination where they came from."""
-    payload = np.where(nexts == ETHERNET_INPUT, Payload.TEB, Payload.L3).astype(np.uint64)
-    last = (fib_index.astype(np.uint64) << TABLE_SHIFT | keys, payload << PAYLOAD_SHIFT)
-    if header.dtype is ip4.HEADER:
-        ends = header["dst"].astype(np.uint64) << ADDRESS_SHIFT | header["src"]
-        return np.stack((ends, *last), axis=1)
-    return np.column_stack((header["dst"].astype(np.uint64), header["src"].astype(np.uint64), *last))
 
 
 def _advance(ctx: Context, frame: Frame, size: int, keyed: NDArray[np.bool_]) -> NDArray[np.uint32]:
@@ -70,67 +63,75 @@ def _advance(ctx: Context, frame: Frame, size: int, keyed: NDArray[np.bool_]) ->
     return keys
 
 
-def _input(ctx: Context, frame: Frame, dtype: np.dtype) -> Nexts:
-    buffers, tunnels = ctx.buffers, ctx.get(GreTunnels)
-    rows = frame.rows
-    # Load.
-    header = buffers.load(frame, dtype).copy()
-    own = buffers.load(frame, gre.HEADER, dtype.itemsize)
+def _payloads(ctx: Context, frame: Frame, size: int) -> tuple[NDArray[np.uint16], NDArray[np.uint16]]:
+    """Flags and payload types; of headers that are cut short zeros."""
+    own = ctx.buffers.load(frame, gre.HEADER, size)
     flags, payloads = own["flags_and_version"].astype(np.uint16), own["protocol"].astype(np.uint16)
-    behind = buffers.packet_length(rows) - dtype.itemsize - gre.HEADER.itemsize
-    cut = (behind < 0) | (flags & gre.FLAG_KEY != 0) & (behind < KEY_BYTES)
-    if cut.any():
-        # What is not there counts as zeros.
-        flags, payloads = np.where(cut, 0, flags), np.where(cut, 0, payloads)
-    keys = _advance(ctx, frame, dtype.itemsize + gre.HEADER.itemsize, flags & gre.FLAG_KEY != 0)
-    # Decide.
-    nexts = np.full(frame.n, PUNT, np.int32)
+    behind = ctx.buffers.packet_length(frame.rows) - size - gre.HEADER.itemsize
+    if int(behind.min()) < KEY_BYTES:
+        cut = (behind < 0) | (flags & gre.FLAG_KEY != 0) & (behind < KEY_BYTES)
+        flags, payloads = np.where(cut, 0, flags).astype(np.uint16), np.where(cut, 0, payloads).astype(np.uint16)
+    return flags, payloads
+
+
+def _slots(payloads: NDArray[np.uint16]) -> NDArray[np.int32]:
+    one = common(payloads)
+    if one is not None:
+        return np.full(len(payloads), BY_PAYLOAD.get(one, PUNT), np.int32)
+    nexts = np.full(len(payloads), PUNT, np.int32)
     for payload, slot in BY_PAYLOAD.items():
         nexts[payloads == payload] = slot
-    errors = np.where(nexts == PUNT, UNKNOWN_PROTOCOL, NO_ERROR).astype(np.int32)
-    words = _words_of(header, buffers.fib_index[rows], keys, nexts)
-    newer = flags & gre.VERSION_MASK != 0
-    nexts[newer], errors[newer] = DROP, UNSUPPORTED_VERSION
-    table = tunnels.by_ip4 if dtype is ip4.HEADER else tunnels.by_ip6
-    found = table.find(words)
-    lost = found == MISSING
-    nexts[lost], errors[lost] = DROP, NO_SUCH_TUNNEL
-    # Act.
-    received = np.where(lost, -1, tunnels.sw_if_index[found])
-    buffers.error[rows] = ctx.error_base + errors
-    buffers.tx_sw_if_index[rows] = -1
-    accepted = nexts > DROP
-    _receive(ctx, frame, received, accepted)
-    # A frame of an Ethernet tunnel did not come in by a device: ethernet-input is to look at each packet.
-    one = common(received)
-    frame.rx = one if one is not None and accepted.all() and not (nexts == ETHERNET_INPUT).any() else None
-    # Report.
-    length = "length" if dtype is ip4.HEADER else "payload_length"
-    for position, index in ctx.traced(frame):
-        outer = header[position : position + 1]
-        ctx.trace(index, GreTrace(int(received[position]), int(outer[length][0]), outer["src"].tobytes(), outer["dst"].tobytes()))
     return nexts
 
 
-def _receive(ctx: Context, frame: Frame, received: NDArray[np.int32], accepted: NDArray[np.bool_]) -> None:
-    """Let accepted packets come in by their tunnels' interfaces, and count them there."""
-    buffers, counter = ctx.buffers, ctx.engine.interfaces.rx
-    lengths, one = buffers.packet_length(frame.rows), common(received)
-    if one is not None and accepted.all():
-        buffers.rx_sw_if_index[frame.rows] = one
-        counter.add(one, frame.n, int(np.add.reduce(lengths)))
-    elif accepted.any():
-        buffers.rx_sw_if_index[frame.indices(buffers)[accepted]] = received[accepted]
-        counter.add_each(received[accepted], lengths[accepted])
+def _input(ctx: Context, frame: Frame, version: Protocol) -> Nexts:
+    buffers, tunnels = ctx.buffers, ctx.get(GreTunnels)
+    rows, size = frame.rows, HEADER_BYTES[version]
+    # Load.
+    headers = {position: buffers.peek(index, size) for position, index in ctx.traced(frame)}
+    ends = ends_of(ctx, frame, version)
+    flags, payloads = _payloads(ctx, frame, size)
+    keys = _advance(ctx, frame, size + gre.HEADER.itemsize, flags & gre.FLAG_KEY != 0)
+    # Decide.
+    nexts = _slots(payloads)
+    last = np.empty((frame.n, 2), np.uint64)
+    last[:, 0] = buffers.fib_index[rows].astype(np.uint64) << TABLE_SHIFT | keys
+    last[:, 1] = np.where(nexts == ETHERNET_INPUT, Payload.TEB << PAYLOAD_SHIFT, Payload.L3 << PAYLOAD_SHIFT)
+    table = tunnels.by_ip4 if version is Protocol.IP4 else tunnels.by_ip6
+    found = table.find(np.concatenate((ends, last), axis=1))
+    errors = np.where(nexts == PUNT, UNKNOWN_PROTOCOL, NO_ERROR)
+    newer, lost = flags & gre.VERSION_MASK != 0, found == MISSING
+    nexts[newer], errors[newer] = DROP, UNSUPPORTED_VERSION
+    nexts[lost], errors[lost] = DROP, NO_SUCH_TUNNEL
+    # Act.
+    buffers.error[rows] = ctx.error_base + errors
+    buffers.tx_sw_if_index[rows] = -1
+    accepted = nexts > DROP
+    n_accepted = np.count_nonzero(accepted)
+    if n_accepted == frame.n:
+        receive(ctx, frame, tunnels.sw_if_index.take(found))
+    elif n_accepted:
+        receive(ctx, frame.pick(buffers, accepted), tunnels.sw_if_index[found[accepted]])
+    if n_accepted < frame.n or np.count_nonzero(nexts == ETHERNET_INPUT):
+        # Frames out of a tunnel did not come in by a device: ethernet-input is to look at each.
+        frame.rx = None
+    # Report.
+    for position, index in ctx.traced(frame):
+        header, shown = headers[position], int(tunnels.sw_if_index[found[position]]) if not lost[position] else -1
+        length = int.from_bytes(header[2:4] if version is Protocol.IP4 else header[4:6], "big")
+        half = version.bits // 8
+        ctx.trace(index, GreTrace(shown, length, header[-2 * half : -half], header[-half:]))
+    one = common(nexts)
+    return nexts if one is None else one
 
 
 @node("gre4-input", nexts=NEXTS, errors=ERRORS, trace=format_gre_trace)
 def gre4_input(ctx: Context, frame: Frame) -> Nexts:
     """Out of an outer IPv4 header, options of which VPP would take for GRE's."""
-    return _input(ctx, frame, ip4.HEADER)
+    return _input(ctx, frame, Protocol.IP4)
 
 
 @node("gre6-input", nexts=NEXTS, errors=ERRORS, trace=format_gre_trace)
 def gre6_input(ctx: Context, frame: Frame) -> Nexts:
     """Out of an outer IPv6 header."""
-    return _input(ctx, frame, ip6.HEADER)
+    return _input(ctx, frame, Protocol.IP6)

@@ -22,6 +22,7 @@ from vppsh.engine.interfaces import DOWN, DeviceClass, HardwareClass, Interface,
 from vppsh.engine.tunnel.flags import Mode, TunnelFlag
 from vppsh.engine.tunnel.midchain import Attribute, Encap, Endpoint, Fixup, Midchains, update_adjacency
 from vppsh.engine.tunnel.outer import IP4_BYTES, IP6_BYTES, Inner, ip4_outer, ip4_template, ip6_outer, ip6_template
+from vppsh.engine.tunnel.receive import ends_key
 from vppsh.engine.tunnel.teib import Teib, TeibEntry
 from vppsh.engine.wire import ethertype, gre, ip_protocol
 from vppsh.errors import CommandError
@@ -110,16 +111,14 @@ class GreKey:
 
     @property
     def words(self) -> Key:
-        """As words of the table of its protocol; see `words_of` in the input nodes."""
-        last = (self.fib_index << 32 | self.key, self.session << 16 | self.payload << 8 | (self.mode is Mode.MP))
-        if self.protocol is Protocol.IP4:
-            return (self.src << 32 | self.dst, *last)
-        half = (1 << 64) - 1
-        return (self.src >> 64, self.src & half, self.dst >> 64, self.dst & half, *last)
+        """As words of the table of its protocol."""
+        kind = self.session << 16 | self.payload << 8 | (self.mode is Mode.MP)
+        return (*ends_key(self.protocol, self.src, self.dst), self.fib_index << 32 | self.key, kind)
 
 
 def _format_device(interface: Interface) -> str:
-    return f"GRE tunnel: id {interface.hardware.device.index}"
+    # VPP ends it with a line break of its own.
+    return f"GRE tunnel: id {interface.hardware.device.index}\n"
 
 
 def _ends(interface: Interface) -> TunnelEnds:

@@ -14,9 +14,11 @@ from numpy.typing import NDArray
 from vppsh.engine.context import Context, Nexts
 from vppsh.engine.exact_table import MISSING, Words
 from vppsh.engine.features.ipip.tunnels import IpipTunnels, Mode
+from vppsh.engine.fib.types import Protocol
 from vppsh.engine.frame import Frame
 from vppsh.engine.tunnel.decap import copy_ecn_to_ip4, copy_ecn_to_ip6
 from vppsh.engine.tunnel.flags import TunnelFlag
+from vppsh.engine.tunnel.receive import NEAR_END, ends_of, receive
 from vppsh.engine.uniform import common
 from vppsh.engine.wire import ip4, ip6, ip_protocol
 from vppsh.engine.wire.text import format_ip4_address, format_ip6_address
@@ -25,7 +27,6 @@ from vppsh.registry import error, node
 PUNT, DROP, IP4_INPUT, IP6_INPUT, MPLS_INPUT = range(5)
 NEXTS = ("error-punt", "error-drop", "ip4-input", "ip6-input", "mpls-input")
 DECAPSULATED, BAD_PROTOCOL, NO_TUNNEL, FRAGMENTED_PACKET = range(4)
-NO_ERROR = -1
 ERRORS = (
     error("decap_pkts", "packets decapsulated"),
     error("bad_protocol", "bad protocol"),
@@ -35,10 +36,14 @@ ERRORS = (
 BY_PROTOCOL = np.full(256, DROP, np.int32)
 BY_PROTOCOL[[ip_protocol.IP_IN_IP, ip_protocol.IPV6, ip_protocol.MPLS_IN_IP]] = IP4_INPUT, IP6_INPUT, MPLS_INPUT
 BY_PROTOCOL.flags.writeable = False
-TABLE_SHIFT = np.uint64(8)
-ADDRESS_SHIFT = np.uint64(32)
+HEADER_BYTES = {Protocol.IP4: ip4.HEADER.itemsize, Protocol.IP6: ip6.HEADER.itemsize}
+BYTE = np.dtype("u1")
+FIRST_WORD = np.dtype(">u4")
 UPPER_HALF = np.dtype(">u8")
-SRC_AT = 8
+IP4_CLASS_AT, IP4_FLAGS_AT, IP4_PROTOCOL_AT, IP6_PROTOCOL_AT, INNER_SRC_AT = 1, 6, 9, 6, 8
+IP6_CLASS_SHIFT = 20
+MORE_FRAGMENTS = np.uint8(ip4.FLAG_MORE_FRAGMENTS >> 8)
+TABLE_SHIFT = np.uint64(8)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,143 +62,138 @@ def format_ipip_trace(view: Any, record: IpipTrace) -> str:
     return f"IPIP: tunnel {record.sw_if_index} len {record.length} src {show(record.src)} dst {show(record.dst)}"
 
 
-def _words_of(header: NDArray[np.void], fib_index: NDArray[np.int32], mode: Mode) -> Words:
-    """The keys by which packets find a tunnel: its source is where they went, its destination where they came from."""
-    last = fib_index.astype(np.uint64) << TABLE_SHIFT | np.uint64(mode)
-    if header.dtype is ip4.HEADER:
-        source, destination = header["dst"].astype(np.uint64), header["src"].astype(np.uint64)
-        if mode is not Mode.P2P:
-            destination = np.zeros_like(destination)
-        return np.stack((source << ADDRESS_SHIFT | destination, last), axis=1)
-    return np.column_stack((header["dst"].astype(np.uint64), header["src"].astype(np.uint64), last))
+@dataclass(frozen=True)
+class Outer:
+    """What is needed of outer headers once they are off.
+
+    ends        words of their addresses
+    fragmented  which packets are fragments, None if none is
+    headers     of traced packets, by position
+    """
+
+    protocol: NDArray[np.uint8]
+    ends: Words
+    fragmented: NDArray[np.bool_] | None
+    classes: NDArray[np.uint8] | None
+    headers: dict[int, bytes]
+
+    @classmethod
+    def load(cls, ctx: Context, frame: Frame, version: Protocol, with_classes: bool) -> Outer:
+        """Read them."""
+        buffers = ctx.buffers
+        headers = {position: buffers.peek(index, HEADER_BYTES[version]) for position, index in ctx.traced(frame)}
+        classes = None
+        if version is Protocol.IP4:
+            fragmented = buffers.load(frame, BYTE, IP4_FLAGS_AT) & MORE_FRAGMENTS != 0
+            protocol = buffers.load(frame, BYTE, IP4_PROTOCOL_AT)
+            if with_classes:
+                classes = buffers.load(frame, BYTE, IP4_CLASS_AT).copy()
+        else:
+            protocol = buffers.load(frame, BYTE, IP6_PROTOCOL_AT)
+            fragmented = protocol == ip_protocol.IPV6_FRAGMENTATION
+            if with_classes:
+                classes = (buffers.load(frame, FIRST_WORD) >> IP6_CLASS_SHIFT).astype(np.uint8)
+        ends = ends_of(ctx, frame, version)
+        return cls(protocol, ends, fragmented if np.count_nonzero(fragmented) else None, classes, headers)
 
 
-def _find(tunnels: IpipTunnels, header: NDArray[np.void], fib_index: NDArray[np.int32]) -> NDArray[np.int32]:
+def _find(tunnels: IpipTunnels, outer: Outer, version: Protocol, fib_index: NDArray[np.int32]) -> NDArray[np.int32]:
     """The tunnel of each packet: one between these two ends, or else a 6rd domain's."""
-    if header.dtype is not ip4.HEADER:
-        return tunnels.by_ip6.find(_words_of(header, fib_index, Mode.P2P))
-    found = tunnels.by_ip4.find(_words_of(header, fib_index, Mode.P2P))
-    missing = found == MISSING
-    if np.count_nonzero(missing):
-        found[missing] = tunnels.by_ip4.find(_words_of(header[missing], fib_index[missing], Mode.SIX_RD))
+    last = (fib_index.astype(np.uint64) << TABLE_SHIFT)[:, None]
+    table = tunnels.by_ip4 if version is Protocol.IP4 else tunnels.by_ip6
+    found = table.find(np.concatenate((outer.ends, last | np.uint64(Mode.P2P)), axis=1))
+    if version is Protocol.IP4 and tunnels.six_rds:
+        missing = found == MISSING
+        if np.count_nonzero(missing):
+            found[missing] = table.find(np.concatenate((outer.ends & NEAR_END, last | np.uint64(Mode.SIX_RD)), axis=1)[missing])
     return found
 
 
-def _refuse_spoofed(ctx: Context, frame: Frame, sources: NDArray[np.uint32], found: NDArray[np.int32]) -> NDArray[np.bool_]:
+def _refuse_spoofed(ctx: Context, frame: Frame, outer: Outer, found: NDArray[np.int32]) -> NDArray[np.bool_]:
     """Packets of a 6rd domain whose inner source does not belong to their outer one, where that is checked."""
     tunnels = ctx.get(IpipTunnels)
     spoofed = np.zeros(frame.n, bool)
+    sources = (outer.ends[:, 0] & ~NEAR_END).astype(np.uint32).byteswap()
     for index in set(found.tolist()) - {MISSING}:
         six_rd = tunnels[index].six_rd
         if six_rd is not None and six_rd.security_check:
             mine = found == index
-            upper = ctx.buffers.load(frame.pick(ctx.buffers, mine), UPPER_HALF, SRC_AT).astype(np.uint64)
+            upper = ctx.buffers.load(frame.pick(ctx.buffers, mine), UPPER_HALF, INNER_SRC_AT).astype(np.uint64)
             named = upper >> np.uint64(six_rd.shift) & np.uint64(six_rd.suffix_mask) | np.uint64(six_rd.ip4_prefix.address)
             spoofed[mine] = named != sources[mine]
     return spoofed
 
 
-def _trace(ctx: Context, frame: Frame, header: NDArray[np.void], found: NDArray[np.int32], received: NDArray[np.int32]) -> None:
+def _trace(ctx: Context, frame: Frame, version: Protocol, outer: Outer, found: NDArray[np.int32]) -> None:
     """As in VPP, a packet without a tunnel shows that of the one before it in the frame."""
     places = np.maximum.accumulate(np.where(found != MISSING, np.arange(frame.n), -1))
-    length = "length" if header.dtype is ip4.HEADER else "payload_length"
+    interfaces = ctx.get(IpipTunnels).sw_if_index
     for position, index in ctx.traced(frame):
-        one, place = header[position : position + 1], int(places[position])
-        shown = int(received[place]) if place >= 0 else -1
-        ctx.trace(index, IpipTrace(shown, int(one[length][0]), one["src"].tobytes(), one["dst"].tobytes()))
+        header, place = outer.headers[position], int(places[position])
+        shown = int(interfaces[found[place]]) if place >= 0 else -1
+        length = int.from_bytes(header[2:4] if version is Protocol.IP4 else header[4:6], "big")
+        half = version.bits // 8
+        ctx.trace(index, IpipTrace(shown, length, header[-2 * half : -half], header[-half:]))
 
 
-def _input(ctx: Context, frame: Frame, dtype: np.dtype) -> Nexts:
-    buffers, tunnels = ctx.buffers, ctx.get(IpipTunnels)
-    rows, is_ip4 = frame.rows, dtype is ip4.HEADER
-    # Load.
-    header = buffers.load(frame, dtype).copy()
-    fragmented = (
-        header["flags_and_offset"] & ip4.FLAG_MORE_FRAGMENTS != 0 if is_ip4 else header["protocol"] == ip_protocol.IPV6_FRAGMENTATION
-    )
-    fib_index = buffers.fib_index[rows]
-    # Decide.
-    found = _find(tunnels, header, fib_index)
-    nexts = BY_PROTOCOL.take(header["protocol"])
-    errors: NDArray[np.int32] | None = None
-    any_fragments = bool(np.count_nonzero(fragmented))
-    if any_fragments:
-        found[fragmented] = MISSING
-    lost = found == MISSING
-    # Act.
-    if any_fragments:
-        buffers.advance(frame.pick(buffers, ~fragmented), dtype.itemsize)
-        frame.offset = None
-    else:
-        buffers.advance(frame, dtype.itemsize)
-    accepted = ~lost
-    if np.count_nonzero(lost):
-        errors = np.where(lost, NO_TUNNEL, NO_ERROR).astype(np.int32)
-        errors[fragmented] = FRAGMENTED_PACKET
-    some = frame if errors is None else frame.pick(buffers, accepted)
-    if some.n:
-        chosen = found if errors is None else found[accepted]
-        _receive(ctx, some, tunnels, chosen, header if errors is None else header[accepted], nexts if errors is None else nexts[accepted])
-    frame.rx = some.rx if errors is None else None
-    if tunnels.checked and is_ip4:
-        spoofed = _refuse_spoofed(ctx, frame, header["src"].astype(np.uint32), found)
-        if spoofed.any():
-            errors = np.full(frame.n, NO_ERROR, np.int32) if errors is None else errors
-            errors[spoofed] = NO_TUNNEL
-            accepted &= ~spoofed
-    counted = frame if errors is None else frame.pick(buffers, accepted)
-    if counted.n:
-        _count(ctx, counted)
-    # Report.
-    ctx.count(DECAPSULATED, frame.n)
-    if errors is not None:
-        refused = errors != NO_ERROR
-        nexts[refused] = DROP
-        buffers.error[frame.indices(buffers)[refused]] = ctx.error_base + errors[refused]
-    if frame.traced:
-        _trace(ctx, frame, header, found, buffers.rx_sw_if_index[rows])
-    one = common(nexts)
-    return nexts if one is None else one
-
-
-def _receive(
-    ctx: Context, frame: Frame, tunnels: IpipTunnels, found: NDArray[np.int32], header: NDArray[np.void], nexts: NDArray[np.int32]
-) -> None:  # fmt: skip
-    """Let packets come in by their tunnels' interfaces; congestion that was marked on the way is marked inside, if asked for."""
-    buffers = ctx.buffers
-    one = common(found)
-    received = tunnels.sw_if_index.take(found if one is None else one)
-    buffers.rx_sw_if_index[frame.rows] = received
-    frame.rx = None if one is None else int(received)
-    marked = (tunnels.flags.take(found) & TunnelFlag.DECAP_COPY_ECN != 0) if tunnels.copies_ecn else None
-    if marked is None or not marked.any():
-        return
-    classes = header["tos"] if header.dtype is ip4.HEADER else (header["version_class_and_label"] >> 20).astype(np.uint8)
+def _copy_ecn(ctx: Context, frame: Frame, outer: Outer, found: NDArray[np.int32], nexts: NDArray[np.int32]) -> None:
+    """Mark congestion inside that was marked on the way, where a tunnel asks for that."""
+    assert outer.classes is not None
+    marked = (found != MISSING) & (ctx.get(IpipTunnels).flags[found] & TunnelFlag.DECAP_COPY_ECN != 0)
     for slot, copy in ((IP4_INPUT, copy_ecn_to_ip4), (IP6_INPUT, copy_ecn_to_ip6)):
         mine = marked & (nexts == slot)
         if mine.any():
-            copy(ctx, frame.pick(buffers, mine), classes[mine])
+            copy(ctx, frame.pick(ctx.buffers, mine), outer.classes[mine])
 
 
-def _count(ctx: Context, frame: Frame) -> None:
-    """Count received packets at the tunnels' interfaces."""
-    buffers, counter = ctx.buffers, ctx.engine.interfaces.rx
-    lengths = buffers.packet_length(frame.rows)
-    received = buffers.rx_sw_if_index[frame.rows]
-    one = common(received)
-    if one is None:
-        counter.add_each(received, lengths)
+def _input(ctx: Context, frame: Frame, version: Protocol) -> Nexts:
+    buffers, tunnels = ctx.buffers, ctx.get(IpipTunnels)
+    rows = frame.rows
+    # Load.
+    outer = Outer.load(ctx, frame, version, tunnels.copies_ecn)
+    protocol = common(outer.protocol)
+    nexts: int | NDArray[np.int32] = int(BY_PROTOCOL[protocol]) if protocol is not None else BY_PROTOCOL.take(outer.protocol)
+    # Decide.
+    found = _find(tunnels, outer, version, buffers.fib_index[rows])
+    if outer.fragmented is None:
+        buffers.advance(frame, HEADER_BYTES[version])
     else:
-        counter.add(one, frame.n, int(np.add.reduce(lengths)))
+        found[outer.fragmented] = MISSING
+        buffers.advance(frame.pick(buffers, ~outer.fragmented), HEADER_BYTES[version])
+        frame.offset = None
+    refused = found == MISSING
+    if tunnels.copies_ecn:
+        _copy_ecn(ctx, frame, outer, found, np.broadcast_to(np.asarray(nexts, np.int32), (frame.n,)))
+    # Act.
+    ctx.count(DECAPSULATED, frame.n)
+    if frame.traced:
+        _trace(ctx, frame, version, outer, found)
+    spoofed = _refuse_spoofed(ctx, frame, outer, found) if tunnels.six_rds and version is Protocol.IP4 else None
+    if not np.count_nonzero(refused) and (spoofed is None or not spoofed.any()):
+        receive(ctx, frame, tunnels.sw_if_index.take(found))
+        return nexts
+    # Report.
+    buffers.rx_sw_if_index[frame.indices(buffers)[~refused]] = tunnels.sw_if_index[found[~refused]]
+    if spoofed is not None:
+        refused |= spoofed
+    good = frame.pick(buffers, ~refused)
+    if good.n:
+        receive(ctx, good, tunnels.sw_if_index[found[~refused]])
+    errors = np.full(frame.n, NO_TUNNEL, np.int32)
+    if outer.fragmented is not None:
+        errors[outer.fragmented] = FRAGMENTED_PACKET
+    buffers.error[frame.indices(buffers)[refused]] = ctx.error_base + errors[refused]
+    frame.rx = None
+    return np.where(refused, DROP, nexts).astype(np.int32)
 
 
 @node("ipip4-input", nexts=NEXTS, errors=ERRORS, trace=format_ipip_trace)
 def ipip4_input(ctx: Context, frame: Frame) -> Nexts:
     """Out of an outer IPv4 header, options of which VPP would take for the inner packet."""
-    return _input(ctx, frame, ip4.HEADER)
+    return _input(ctx, frame, Protocol.IP4)
 
 
 @node("ipip6-input", nexts=NEXTS, errors=ERRORS, trace=format_ipip_trace)
 def ipip6_input(ctx: Context, frame: Frame) -> Nexts:
     """Out of an outer IPv6 header."""
-    return _input(ctx, frame, ip6.HEADER)
+    return _input(ctx, frame, Protocol.IP6)

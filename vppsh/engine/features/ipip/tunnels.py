@@ -20,6 +20,7 @@ from vppsh.engine.interfaces import DOWN, DeviceClass, HardwareClass, Interface,
 from vppsh.engine.tunnel.flags import TunnelFlag
 from vppsh.engine.tunnel.midchain import Attribute, Encap, Endpoint, Fixup, Midchains, update_adjacency
 from vppsh.engine.tunnel.outer import IP4_BYTES, Inner, ip4_outer, ip4_template, ip6_outer, ip6_template, locally_originated
+from vppsh.engine.tunnel.receive import ends_key
 from vppsh.engine.tunnel.teib import Teib, TeibEntry
 from vppsh.engine.wire import ip_protocol
 from vppsh.errors import CommandError
@@ -32,7 +33,7 @@ DSCP_SHIFT = 2
 MTU = 9000
 PROTOCOLS = {Protocol.IP4: ip_protocol.IP_IN_IP, Protocol.IP6: ip_protocol.IPV6, Protocol.MPLS: ip_protocol.MPLS_IN_IP}
 FIXUPS: dict[tuple[Protocol, Protocol], Fixup] = {
-    (Protocol.IP4, Protocol.IP4): ip4_outer(Inner.IP4, updates=True),
+    (Protocol.IP4, Protocol.IP4): ip4_outer(Inner.IP4),
     (Protocol.IP4, Protocol.IP6): ip4_outer(Inner.IP6),
     # VPP leaves its own header out of the length here.
     (Protocol.IP4, Protocol.MPLS): locally_originated(ip4_outer(Inner.MPLS, less=IP4_BYTES)),
@@ -114,12 +115,8 @@ class IpipKey:
 
     @property
     def words(self) -> Key:
-        """As words of the table of its protocol; see `words_of` in the input nodes."""
-        last = self.fib_index << 8 | self.mode
-        if self.protocol is Protocol.IP4:
-            return (self.src << 32 | self.dst, last)
-        half = (1 << 64) - 1
-        return (self.src >> 64, self.src & half, self.dst >> 64, self.dst & half, last)
+        """As words of the table of its protocol."""
+        return (*ends_key(self.protocol, self.src, self.dst), self.fib_index << 8 | self.mode)
 
 
 def _format_device(interface: Interface) -> str:
@@ -144,7 +141,7 @@ class IpipTunnels:
     sw_if_index     int32 by number: the interface
     flags           uint8 by number
     copies_ecn      whether any tunnel copies congestion marks out
-    checked         whether any tunnel checks inner sources
+    six_rds         whether there has been a 6rd tunnel
     """
 
     def __init__(self, engine: Engine) -> None:
@@ -161,7 +158,7 @@ class IpipTunnels:
         self.by_ip6 = ExactTable(5)
         self.sw_if_index: NDArray[np.int32] = np.zeros(64, np.int32)
         self.flags: NDArray[np.uint8] = np.zeros(64, np.uint8)
-        self.copies_ecn = self.checked = False
+        self.copies_ecn = self.six_rds = False
         self._teib.subscribe(self._teib_changed)
 
     def __iter__(self) -> Iterator[IpipTunnel]:
@@ -214,7 +211,7 @@ class IpipTunnels:
             self.flags = np.concatenate((self.flags, np.zeros_like(self.flags)))
         self.sw_if_index[index], self.flags[index] = tunnel.interface.sw_if_index, tunnel.flags
         self.copies_ecn |= bool(tunnel.flags & TunnelFlag.DECAP_COPY_ECN)
-        self.checked |= tunnel.six_rd is not None and tunnel.six_rd.security_check
+        self.six_rds |= tunnel.six_rd is not None
         self._set_key(key, index)
 
     def allocate(self, tunnel: IpipTunnel) -> int:

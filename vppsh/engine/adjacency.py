@@ -110,6 +110,8 @@ class Adjacencies(Rows):
             kind = Kind.BROADCAST if next_hop == ALL_ONES else Kind.INCOMPLETE
             adjacency = table[key] = self._create(protocol, link, next_hop, interface, kind)
             adjacency.locks += 1
+            # It begins as any unknown neighbour: the node that asks for those gets a way out, even if this one is known.
+            self._connect(adjacency, DpoType.ADJACENCY_INCOMPLETE, protocol)
             self.update(adjacency)
             return adjacency
         adjacency.locks += 1

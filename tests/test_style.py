@@ -9,10 +9,18 @@ from pathlib import Path
 
 import pytest
 
+from vppsh import registry
+from vppsh.registry import PACKAGES
+
 ROOT = Path(__file__).resolve().parent.parent
 SOURCES = sorted((ROOT / "vppsh").rglob("*.py"))
 LONGEST = 450
 MUTATORS = {"append", "extend", "insert", "add", "update", "setdefault", "pop", "popitem", "remove", "discard", "clear"}
+DECLARING = {
+    each.__name__
+    for each in (registry.node, registry.input_node, registry.process, registry.arc, registry.feature, registry.column,
+                 registry.table, registry.command, registry.live, registry.demux)
+}  # fmt: skip
 
 every_source = pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT / "vppsh")))
 
@@ -63,6 +71,21 @@ def test_changes_of_module_state_are_seen() -> None:
     """The rule above finds what it should, and only that."""
     text = "T = {}\nL: list = []\ndef f(x):\n    T[x] = 1\n    L.append(x)\ndef g():\n    T = {}\n    T[1] = 2\n    return len(L)\n"
     assert list(changes_of_module_state(ast.parse(text))) == ["line 4: T[x]", "line 5: L.append(x)"]
+
+
+def declaring_names(tree: ast.Module) -> set[str]:
+    """Functions that declare something for the registry to find, as far as a module imports them."""
+    imported = (node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.module == "vppsh.registry")
+    return {alias.name for node in imported for alias in node.names} & DECLARING
+
+
+@every_source
+def test_declarations_are_where_discovery_looks(path: Path) -> None:
+    """What is declared elsewhere looks registered, and never is."""
+    module = ".".join(path.relative_to(ROOT).with_suffix("").parts)
+    if module == "vppsh.registry" or any(module.startswith(f"{package}.") for package in PACKAGES):
+        return
+    assert not declaring_names(ast.parse(path.read_text())), f"discovery visits {', '.join(PACKAGES)} only"
 
 
 @every_source

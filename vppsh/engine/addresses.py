@@ -17,7 +17,6 @@ from vppsh.engine.interfaces import Change, Interface, Interfaces
 from vppsh.engine.ip6_link import Ip6Links
 from vppsh.engine.ip_enable import IpEnable
 from vppsh.errors import CommandError
-from vppsh.registry import table
 
 if TYPE_CHECKING:
     from vppsh.engine.engine import Engine
@@ -217,6 +216,3 @@ class Addresses:
                 if entry.interface is interface:
                     self._unlink(entry)
             self._first.pop((protocol, interface.sw_if_index), None)
-
-
-ADDRESSES = table(Addresses)

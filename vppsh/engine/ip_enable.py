@@ -11,7 +11,6 @@ from collections.abc import Callable
 from vppsh.engine.engine import Engine
 from vppsh.engine.fib.types import Protocol
 from vppsh.engine.interfaces import Change, Interface
-from vppsh.registry import table
 
 Listener = Callable[[Protocol, int, bool], None]
 """`(protocol, sw_if_index, enabled)`"""
@@ -75,6 +74,3 @@ class IpEnable:
                 self._refuse(protocol, interface.sw_if_index, True)
             elif change is Change.DELETED and self._counts.pop((protocol, interface.sw_if_index), 0):
                 self._turn(protocol, interface.sw_if_index, False)
-
-
-IP_ENABLE = table(IpEnable)

@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 
 from vppsh.engine.counters import CombinedCounter
 from vppsh.engine.fib.types import Protocol
-from vppsh.registry import table
 
 if TYPE_CHECKING:
     from vppsh.engine.engine import Engine
@@ -82,6 +81,3 @@ class Punts:
             self.registrations[client].remove(reason)
         reason.node = None
         self.slots[reason.number] = NOBODY
-
-
-PUNTS = table(Punts)

@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vppsh.engine.fib.types import Protocol
-from vppsh.registry import table
 
 if TYPE_CHECKING:
     from vppsh.engine.engine import Engine
@@ -81,6 +80,3 @@ class UdpPorts:
     def find(self, protocol: Protocol, port: int) -> PortInfo | None:
         """What is known of a port; of two entries VPP finds the later one."""
         return next((info for info in reversed(self.infos[protocol]) if info.port == port), None)
-
-
-UDP_PORTS = table(UdpPorts)

@@ -13,10 +13,13 @@ from vppsh.engine.context import Context, Nexts
 from vppsh.engine.features.ip4 import trace as ip4_trace
 from vppsh.engine.features.ip6 import trace as ip6_trace
 from vppsh.engine.frame import Frame
-from vppsh.registry import ArcSpec, FeatureSpec, NodeSpec, arc, feature, node
+from vppsh.engine.ip_enable import IpEnable
+from vppsh.registry import ArcSpec, FeatureSpec, NodeSpec, arc, feature, node, table
 
 END = 0
 ANY_INTERFACE = 0
+
+IP_ENABLE = table(IpEnable)
 
 
 def _through(name: str, trace: Callable[[Context, Frame], None]) -> Callable[[Context, Frame], Nexts]:

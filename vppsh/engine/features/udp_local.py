@@ -16,7 +16,7 @@ from vppsh.engine.frame import Frame
 from vppsh.engine.icmp_error import set_icmp_error
 from vppsh.engine.udp_ports import NOBODY, UdpPorts
 from vppsh.engine.wire import icmp4, icmp6, ip4, ip6, ip_protocol, udp
-from vppsh.registry import demux, error, info, node
+from vppsh.registry import demux, error, info, node, table
 
 PUNT, DROP, ICMP = range(3)
 IP4_NEXTS = ("ip4-punt", "ip4-drop", "ip4-icmp-error")
@@ -48,6 +48,7 @@ PORT_UNREACHABLE = {
 OCTET = np.dtype("u1")
 HEADER_BYTES = udp.HEADER.itemsize
 
+UDP_PORTS = table(UdpPorts)
 UDP_OVER_IP4 = demux("ip4-local", ip_protocol.UDP, "ip4-udp-lookup")
 UDP_OVER_IP6 = demux("ip6-local", ip_protocol.UDP, "ip6-udp-lookup")
 

@@ -188,3 +188,8 @@ def show_neighbor_stats(ctx: CommandContext, args: Args) -> str:
         f"    nd: {_format_counters(counters, Protocol.IP6, each.sw_if_index)}\n"
         for each in wanted
     )
+
+
+@command("show ip neighbor-watcher", help="show ip neighbors-watcher")
+def show_neighbor_watchers(ctx: CommandContext, args: Args) -> None:
+    """The clients of VPP's API that want to hear of neighbours; vppsh has none."""

@@ -43,7 +43,7 @@ def bare_terminal(home: Path, *arguments: str, program: str = VPPSH, term: str =
 PROGRAM = """
 import sys
 from vppsh import repl
-from vppsh.batch import make_session
+from vppsh.startup import make_session
 from vppsh.grammar.tree import CommandTree
 from vppsh.registry import command
 from vppsh.session import Session
@@ -61,8 +61,12 @@ def lengthy(ctx, args):
 def fatal(ctx, args):
     repl.Repl._show = None
 
-engine = make_session().engine
-sys.exit(repl.main(Session(engine, tree=CommandTree([*engine.catalog.commands, busy, lengthy, fatal]))))
+def steps():
+    engine = make_session().engine
+    yield
+    return Session(engine, tree=CommandTree([*engine.catalog.commands, busy, lengthy, fatal]))
+
+sys.exit(repl.main(steps()))
 """
 
 

@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 from prompt_toolkit.completion import CompleteEvent
 from prompt_toolkit.document import Document
 
-from vppsh.batch import make_session
 from vppsh.grammar.scripts import open_braces, run_lines
 from vppsh.prompt.completion import LineCompleter, expected, help_at
 from vppsh.prompt.highlight import LineLexer
 from vppsh.prompt.typed import line_at_end, lines_of, parts
 from vppsh.session import Session
+from vppsh.startup import make_session
 
 NEVER_ENDS = "packet-generator new { name s node pg0-output interface pg0 rate 1e4 data { hex 0x000102030405060708090a0b0c0d } }"
 

@@ -7,12 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prompt_toolkit.input import create_pipe_input
 
-from vppsh.batch import make_session
 from vppsh.prompt.answers import AnswerLexer, Names, Painter
 from vppsh.prompt.dataplane import Dataplane
 from vppsh.prompt.pager import Keyboard, Pager, Pages, Row, pattern_of, rows_of
 from vppsh.prompt.screen import CONTROL, Screen, harmless, plain, visible_length
 from vppsh.session import Session, Terminal
+from vppsh.startup import make_session
 
 # -- colours of answers
 

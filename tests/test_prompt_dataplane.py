@@ -12,12 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from vppsh.batch import make_session
 from vppsh.prompt.dataplane import IDLE, Dataplane
 from vppsh.prompt.history import LineHistory, history_file, open_history
 from vppsh.prompt.interrupt import breakable, in_a_round, interruptible
 from vppsh.prompt.toolbar import RateMeter, short_rate
 from vppsh.session import Session, Terminal
+from vppsh.startup import make_session
 
 NEVER_ENDS = "packet-generator new { name s node pg0-output interface pg0 rate 1e4 data { hex 0x000102030405060708090a0b0c0d } }"
 

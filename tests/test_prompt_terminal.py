@@ -144,12 +144,10 @@ def test_a_fault_in_the_dataplane_is_told_and_the_shell_goes_on(tmp_path: Path) 
     program = tmp_path / "program.py"
     program.write_text(
         PROGRAM.replace(
-            "engine = make_session().engine",
-            (
-                "engine = make_session().engine\n"
-                "def faulty(ctx):\n    raise ZeroDivisionError('nothing to divide')\n"
-                "node = engine.graph['pg-input']\nnode.function = faulty\n"
-            ),
+            "    engine = make_session().engine",
+            "    engine = make_session().engine\n"
+            "    def faulty(ctx):\n        raise ZeroDivisionError('nothing to divide')\n"
+            "    node = engine.graph['pg-input']\n    node.function = faulty\n",
         )
     )
     shell = bare_terminal(tmp_path / "home", str(program), program=sys.executable, term="dumb", PYTHONPATH=str(ROOT))

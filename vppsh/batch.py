@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 import argparse
-import gc
 import sys
-import traceback
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from vppsh.engine.engine import DEFAULT_VECTOR_SIZE, MAX_VECTOR_SIZE, Engine
-from vppsh.engine.frame import Frame
-from vppsh.engine.graph import Node
-from vppsh.errors import ExitStatus, InputFileError, UsageError
+from vppsh.errors import ExitStatus, InputFileError
 from vppsh.grammar.scripts import run_lines
 from vppsh.session import Answer, Session
+from vppsh.startup import make_session
 
 PROMPT = "vpp# "
-GC_THRESHOLDS = (50_000, 20, 100)
 
 
 def main(options: argparse.Namespace) -> int:
@@ -31,28 +26,8 @@ def main(options: argparse.Namespace) -> int:
     else:
         sys.stdin.reconfigure(errors="surrogateescape")  # type: ignore[union-attr]  # TextIO leaves it out
         lines = script(sys.stdin, "stdin")
-    session = make_session(getattr(options, "vector_size", DEFAULT_VECTOR_SIZE))
+    session = make_session(getattr(options, "vector_size", None))
     return execute(session, lines, echo=echo, keep_going=keep_going or echo)
-
-
-def make_session(vector_size: int = DEFAULT_VECTOR_SIZE) -> Session:
-    """A session on a fresh dataplane."""
-    if not 1 <= vector_size <= MAX_VECTOR_SIZE:
-        raise UsageError(f"--vector-size {vector_size}: must be between 1 and {MAX_VECTOR_SIZE}")
-    engine = Engine(vector_size=vector_size)
-    engine.on_fault = report_fault
-    session = Session(engine)
-    # What is there now stays, and tables of a hundred thousand routes do too: do not search them for garbage all the time.
-    gc.freeze()
-    gc.set_threshold(*GC_THRESHOLDS)
-    gc.enable()
-    return session
-
-
-def report_fault(node: Node, frame: Frame, error: Exception) -> None:
-    """Say on standard error that a node failed, and where."""
-    sys.stderr.write(f"vppsh: internal error in node {node.name}: {error!r}; its {frame.n} packets are lost\n")
-    sys.stderr.write("".join(traceback.format_exception(error)[-3:]))
 
 
 def read_lines(name: str) -> Iterable[str]:

@@ -66,11 +66,18 @@ def _common(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--keep-going", action="store_true", default=argparse.SUPPRESS, help="go on after a line that failed")
     parser.add_argument(
         "--vector-size",
-        type=int,
+        type=_vector_size,
         metavar="N",
         default=argparse.SUPPRESS,
         help=f"how many packets a vector may grow to under load (default 256, at most {MAX_VECTOR_SIZE})",
     )
+
+
+def _vector_size(text: str) -> int:
+    """The number given with --vector-size."""
+    if text.isascii() and text.isdigit() and len(text) < 9 and 1 <= int(text) <= MAX_VECTOR_SIZE:
+        return int(text)
+    raise argparse.ArgumentTypeError(f"{text!r} is not between 1 and {MAX_VECTOR_SIZE}")
 
 
 def _run(options: argparse.Namespace) -> int:
@@ -85,6 +92,7 @@ def _run(options: argparse.Namespace) -> int:
         from vppsh import batch
 
         return batch.main(options)
-    from vppsh import batch, repl
+    from vppsh import repl
+    from vppsh.startup import session_steps
 
-    return repl.main(batch.make_session(getattr(options, "vector_size", batch.DEFAULT_VECTOR_SIZE)))
+    return repl.main(session_steps(getattr(options, "vector_size", None)))

@@ -13,7 +13,7 @@ from __future__ import annotations
 import enum
 import importlib
 import pkgutil
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass, field
 from types import ModuleType
 from typing import Any
@@ -285,10 +285,22 @@ def modules(package: str) -> Iterator[ModuleType]:
         yield importlib.import_module(found.name)
 
 
-def discover(packages: Iterable[str] = PACKAGES) -> Catalog:
-    """Import the packages and collect every declaration in them."""
+def discovery(packages: Iterable[str] = PACKAGES) -> Generator[None, None, Catalog]:
+    """`discover` in steps of one module, for who has something else to do in between; the generator's value is the catalog."""
     catalog = Catalog()
     for package in packages:
         for module in modules(package):
             catalog.extend(module)
+            yield
     return catalog
+
+
+def discover(packages: Iterable[str] = PACKAGES) -> Catalog:
+    """Import the packages and collect every declaration in them."""
+    steps = discovery(packages)
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            catalog: Catalog = end.value
+            return catalog

@@ -6,16 +6,20 @@ import os
 import signal
 from collections.abc import Callable
 from types import FrameType
+from typing import TYPE_CHECKING
 
 from vppsh import __version__
 from vppsh.commands.show_version import VPP_VERSION
 from vppsh.errors import ExitStatus
-from vppsh.prompt.dataplane import Dataplane
-from vppsh.prompt.interrupt import breakable, interruptible
-from vppsh.prompt.plain import PlainPrompt
+from vppsh.prompt.interrupt import breakable, interruptible, unbreakable
+from vppsh.prompt.loading import Loader
 from vppsh.prompt.screen import Screen, harmless, plain, visible_length
 from vppsh.prompt.typed import EMPTY, Kind, LineReader, Typed, lines_of
-from vppsh.session import Answer, Session
+from vppsh.session import Answer, Session, Terminal
+
+if TYPE_CHECKING:
+    from vppsh.prompt.editor import Editor
+    from vppsh.startup import Steps
 
 PROMPT = "vpp# "
 GREETING = (
@@ -26,11 +30,13 @@ GREETING = (
 MOST_COLOURED = 2000
 
 
-def main(session: Session) -> int:
-    """Read and answer lines until the session is closed or the terminal is gone."""
+def main(steps: Steps) -> int:
+    """Read and answer lines, in the session that the steps make, until it is closed or the terminal is gone."""
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _leave)
-    return Repl(session, Screen(os.environ)).run()
+    screen = Screen(os.environ)
+    with screen.kept():
+        return Repl(steps, screen).run()
 
 
 def _leave(number: int, frame: FrameType | None) -> None:
@@ -38,27 +44,36 @@ def _leave(number: int, frame: FrameType | None) -> None:
     raise SystemExit(128 + number)
 
 
+class Shell:
+    """A session at a terminal, and its dataplane."""
+
+    def __init__(self, session: Session, terminal: Terminal, screen: Screen) -> None:
+        from vppsh.prompt.dataplane import Dataplane
+
+        session.terminal = terminal
+        self.session = session
+        self.dataplane = Dataplane(session.engine, screen.write)
+
+
 class Repl:
     """One person at one terminal."""
 
-    def __init__(self, session: Session, screen: Screen) -> None:
-        self._session = session
+    def __init__(self, steps: Steps, screen: Screen) -> None:
+        self._loader = Loader(steps)
         self._screen = screen
-        self._dataplane = Dataplane(session.engine, screen.write)
-        self._plain = PlainPrompt(PROMPT, screen, self._dataplane)
-        self._editor: LineReader | None = None
-        terminal = session.terminal
-        terminal.name = "unix-cli-stdin"
-        terminal.interactive = terminal.history = True
-        terminal.line_mode = terminal.crlf = False
-        terminal.ansi = terminal.pager = not screen.is_dumb
+        able = not screen.is_dumb
+        self._terminal = Terminal(name="unix-cli-stdin", interactive=True, history=True, line_mode=False, crlf=False, ansi=able, pager=able)
+        self._shell: Shell | None = None
+        self._plain: LineReader | None = None
+        self._editor: Editor | None = None
+        self._closed = False
 
     def run(self) -> int:
         """Read lines and answer them, until the end."""
         self._screen.write(GREETING)
         draft = EMPTY
         with breakable():
-            while not self._session.closed:
+            while not self._closed:
                 try:
                     draft = self._turn(draft)
                 except KeyboardInterrupt:
@@ -68,11 +83,11 @@ class Repl:
 
     def _turn(self, draft: Typed) -> Typed:
         """Read once and do what was wanted; the draft to go on with."""
-        self._screen.measure(self._session.terminal)
+        self._screen.measure(self._terminal)
         typed = self._reader().read(draft)
         match typed.kind:
             case Kind.END:
-                self._session.closed = True
+                self._closed = True
             case Kind.CANCELLED:
                 if not typed.text:
                     self._stop_streams()
@@ -85,27 +100,53 @@ class Repl:
 
     def _reader(self) -> LineReader:
         """The prompt that suits the terminal; `set terminal ansi` changes it."""
-        if not (self._session.terminal.ansi and self._screen.is_terminal):
+        if not (self._terminal.ansi and self._screen.is_terminal):
+            if self._plain is None:
+                from vppsh.prompt.plain import PlainPrompt
+
+                self._plain = PlainPrompt(PROMPT, self._screen, self._ready().dataplane)
             return self._plain
         if self._editor is None:
             from vppsh.prompt.editor import Editor
 
-            self._editor = Editor(PROMPT, self._session, self._dataplane)
+            self._editor = Editor(PROMPT, self._terminal, self._beside, self._ready)
+            if self._shell is not None:
+                self._editor.attach(self._shell.session, self._shell.dataplane)
         return self._editor
+
+    def _ready(self) -> Shell:
+        """The session and its dataplane, made now if they are not there yet."""
+        if self._shell is None:
+            with unbreakable():
+                self._shell = Shell(self._loader.finish(), self._terminal, self._screen)
+            if self._editor is not None:
+                self._editor.attach(self._shell.session, self._shell.dataplane)
+        return self._shell
+
+    async def _beside(self, refresh: Callable[[], None]) -> None:
+        """What goes on while a line is typed."""
+        if self._shell is None:
+            await self._loader.beside()
+            self._ready()
+            refresh()
+        await self._ready().dataplane.beside(refresh)
 
     def _execute(self, text: str) -> None:
         """Execute what was typed; Ctrl-C ends the line at work, and those that were to follow."""
+        shell = self._ready()
+        session, dataplane = shell.session, shell.dataplane
         lines = lines_of(text)
         for line in lines:
             if len(lines) > 1:
                 self._screen.write(f"{PROMPT}{harmless(line)}\n")
-            self._dataplane.mend()
-            with interruptible(self._session):
-                answer = self._session.execute(line)
+            dataplane.mend()
+            with interruptible(session):
+                answer = session.execute(line)
             self._show(answer)
-            with interruptible(self._session):
-                self._dataplane.settle()
-            if self._session.closed or self._session.interrupted:
+            with interruptible(session):
+                dataplane.settle()
+            self._closed = session.closed
+            if session.closed or session.interrupted:
                 break
 
     def _show(self, answer: Answer) -> None:
@@ -115,7 +156,7 @@ class Repl:
             self._show_lines(lines, errors=int(answer.failed))
 
     def _show_lines(self, lines: list[str], errors: int = 0) -> None:
-        terminal = self._session.terminal
+        terminal = self._terminal
         self._screen.measure(terminal)
         coloured = self._screen.colours(terminal)
         width = max(terminal.width, 1)
@@ -125,7 +166,7 @@ class Repl:
         if paged and rows <= terminal.pager_limit:
             from vppsh.prompt.pager import Pager, keyboard
 
-            with keyboard(self._dataplane) as keys:
+            with keyboard(self._ready().dataplane) as keys:
                 Pager(self._screen, terminal, paint).show(lines, errors, keys)
             return
         first_error = len(lines) - errors
@@ -136,16 +177,16 @@ class Repl:
     def _painter(self) -> Callable[[str, bool], str]:
         from vppsh.prompt.answers import Painter
 
-        return Painter(self._session).paint
+        return Painter(self._ready().session).paint
 
     def _help(self, text: str) -> None:
         from vppsh.prompt.completion import help_at
 
-        self._show_lines(harmless(help_at(self._session, text)).splitlines())
+        self._show_lines(harmless(help_at(self._ready().session, text)).splitlines())
 
     def _stop_streams(self) -> None:
         """Ctrl-C on an empty line stops what still runs."""
-        stopped = self._dataplane.stop_streams()
+        stopped = self._ready().dataplane.stop_streams()
         if stopped:
             sent = ", ".join(f"{stream.name} (sent {stream.sent})" for stream in stopped)
             self._screen.write(f"stopped: {sent}\n")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vppsh.batch import make_session, run_script
+from vppsh.batch import run_script
 from vppsh.engine.buffers import HEADROOM, STRIDE
 from vppsh.engine.features.pg.interfaces import Mode, PgInterface, PgInterfaces
 from vppsh.engine.features.pg.streams import Streams
@@ -23,6 +23,7 @@ from vppsh.engine.wire.pcaprecords import Packets
 from vppsh.engine.wire.pcapwriter import PcapWriter
 from vppsh.errors import CommandError, ExitStatus, InputFileError, UsageError
 from vppsh.progress import Progress
+from vppsh.startup import make_session
 
 if TYPE_CHECKING:
     from vppsh.engine.engine import Engine

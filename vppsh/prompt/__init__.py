@@ -3,7 +3,7 @@
     editor      the line being typed, on a terminal that can move its cursor; plain: on one that cannot
     keys completion highlight toolbar history     what the editor is made of
     screen      where answers go; answers: their colours; pager: the long ones
-    dataplane   the engine runs beside the input; interrupt: Ctrl-C while a line is executed
+    dataplane   the engine runs beside the input; loading: it is made beside the first line; interrupt: Ctrl-C while a line is executed
 
 `vppsh/repl.py` puts them together. Everything runs in one thread: the dataplane gets the moments in which
 nobody types, so a line that is executed has the engine to itself.

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING
 
 from prompt_toolkit.auto_suggest import AutoSuggestFromHistory
+from prompt_toolkit.completion import DynamicCompleter
 from prompt_toolkit.document import Document
 from prompt_toolkit.formatted_text import StyleAndTextTuples
+from prompt_toolkit.lexers import DynamicLexer
 from prompt_toolkit.shortcuts import PromptSession
 
 from vppsh.prompt.completion import LineCompleter
@@ -18,30 +21,44 @@ from vppsh.prompt.typed import Kind, Typed
 
 if TYPE_CHECKING:
     from vppsh.prompt.dataplane import Dataplane
-    from vppsh.session import Session
+    from vppsh.session import Session, Terminal
 
 # Rows kept free for completions, and what else has to fit on a small terminal: the line, the toolbar, a search.
 MENU_ROWS = 5
 OTHER_ROWS = 4
+LOADING = " making the dataplane ..."
 
 
 class Editor:
-    """Reads lines from a terminal that can move its cursor."""
+    """Reads lines from a terminal that can move its cursor.
 
-    def __init__(self, prompt: str, session: Session, dataplane: Dataplane) -> None:
-        self._terminal = session.terminal
-        self._dataplane = dataplane
+    beside  what goes on while the user types: the dataplane is made, then runs; called with what draws the screen anew
+    ready   called when the dataplane is needed at once; attaches it
+    """
+
+    def __init__(
+        self,
+        prompt: str,
+        terminal: Terminal,
+        beside: Callable[[Callable[[], None]], Coroutine[None, None, None]],
+        ready: Callable[[], object],
+    ) -> None:
+        self._terminal = terminal
+        self._beside = beside
+        self._completer: LineCompleter | None = None
+        self._lexer: LineLexer | None = None
+        self._toolbar: Toolbar | None = None
         self._prompt: PromptSession[str | Typed] = PromptSession(
             [("class:prompt", prompt)],
             multiline=True,
             prompt_continuation=_continuation,
-            completer=LineCompleter(session),
+            completer=DynamicCompleter(lambda: self._completer),
             complete_while_typing=True,
-            lexer=LineLexer(session),
-            history=open_history(session.terminal),
+            lexer=DynamicLexer(lambda: self._lexer),
+            history=open_history(terminal),
             auto_suggest=AutoSuggestFromHistory(),
-            key_bindings=make_keys(),
-            bottom_toolbar=Toolbar(session, dataplane),
+            key_bindings=make_keys(ready),
+            bottom_toolbar=lambda: self._toolbar() if self._toolbar else LOADING,
             style=STYLE,
             include_default_pygments_style=False,
             enable_suspend=True,
@@ -49,18 +66,31 @@ class Editor:
         # A terminal that does not tell where its cursor is gets no toolbar; that is no reason to warn.
         self._prompt.app.renderer.cpr_not_supported_callback = None
 
+    def attach(self, session: Session, dataplane: Dataplane) -> None:
+        """Know whose lines are typed: what they complete to, how they are coloured."""
+        self._completer = LineCompleter(session)
+        self._lexer = LineLexer(session)
+        self._toolbar = Toolbar(session, dataplane)
+
     def read(self, draft: Typed) -> Typed:
         """Let the user go on with a draft; the dataplane runs meanwhile."""
         result = self._prompt.prompt(
             default=Document(draft.text, draft.cursor),
             reserve_space_for_menu=max(min(MENU_ROWS, self._terminal.height - OTHER_ROWS), 0),
-            pre_run=self._start_dataplane,
+            pre_run=self._start_beside,
         )
         return result if isinstance(result, Typed) else Typed(Kind.LINE, result)
 
-    def _start_dataplane(self) -> None:
+    def _start_beside(self) -> None:
         app = self._prompt.app
-        app.create_background_task(self._dataplane.beside(app.invalidate))
+
+        async def run() -> None:
+            try:
+                await self._beside(app.invalidate)
+            except Exception as error:  # noqa: BLE001 - goes on where the prompt was called
+                app.exit(exception=error)
+
+        app.create_background_task(run())
 
 
 def _continuation(width: int, line: int, wrapped: int) -> StyleAndTextTuples:

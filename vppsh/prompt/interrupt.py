@@ -13,20 +13,19 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import TYPE_CHECKING
 
-from vppsh.engine.dispatch import Dispatcher
-
 if TYPE_CHECKING:
     from vppsh.session import Session
 
 GRACE = 0.4
 RETRY = 0.005
-ROUND = Dispatcher.step.__code__
+# Dispatcher.step, by its name: the dataplane may not be loaded yet.
+ROUND = "Dispatcher.step"
 
 
 def in_a_round(frame: FrameType | None) -> bool:
     """Whether a round of the dataplane is under way."""
     while frame is not None:
-        if frame.f_code is ROUND:
+        if frame.f_code.co_qualname == ROUND:
             return True
         frame = frame.f_back
     return False
@@ -47,6 +46,13 @@ def breakable() -> Iterator[None]:
 
 
 @contextmanager
+def unbreakable() -> Iterator[None]:
+    """Ctrl-C is not heard within: for work that is short and must not be left half done."""
+    with _on(signal.SIGINT, signal.SIG_IGN):
+        yield
+
+
+@contextmanager
 def interruptible(session: Session) -> Iterator[None]:
     """Let Ctrl-C ask the line that is executed within to end, and break it off when it does not; to be used within `breakable`."""
 
@@ -62,7 +68,7 @@ def interruptible(session: Session) -> Iterator[None]:
 
 
 @contextmanager
-def _on(number: signal.Signals, handler: Callable[[int, FrameType | None], None]) -> Iterator[None]:
+def _on(number: signal.Signals, handler: Callable[[int, FrameType | None], None] | signal.Handlers) -> Iterator[None]:
     before = signal.signal(number, handler)
     try:
         yield

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 
 from prompt_toolkit.buffer import Buffer, CompletionState
 from prompt_toolkit.completion import CompleteEvent, Completion, get_common_complete_suffix
@@ -16,8 +17,8 @@ from vppsh.prompt.typed import Kind, Typed, line_at_end
 INDENT = "  "
 
 
-def make_keys() -> KeyBindings:
-    """The bindings; each function is one key."""
+def make_keys(ready: Callable[[], object]) -> KeyBindings:
+    """The bindings; each function is one key. `ready` is called when completions are wanted at once."""
     keys = KeyBindings()
     typing = has_focus(DEFAULT_BUFFER) & ~is_searching
     unselected = has_completions & ~completion_is_selected
@@ -70,6 +71,7 @@ def make_keys() -> KeyBindings:
     @keys.add("tab", filter=typing & ~completion_is_selected)
     def complete(event: KeyPressEvent) -> None:
         """Type what is certain; where there is a choice, go through it."""
+        ready()
         buffer = event.current_buffer
         found = _completions(buffer)
         if len(found) == 1:

@@ -6,7 +6,9 @@ import os
 import re
 import select
 import sys
-from collections.abc import Mapping
+import termios
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
 LARGEST = 512
 WIDTH, HEIGHT = 80, 24
 CHUNK = 4096
+# Bracketed paste off, the cursor visible, long lines wrapped.
+RESTORE = "\x1b[?2004l\x1b[?25h\x1b[?7h"
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 # An answer may carry colours; anything else that a terminal would obey is shown instead.
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1a\x1c-\x1f\x7f]|\x1b(?!\[[0-9;]*m)")
@@ -29,6 +33,19 @@ class Screen:
         self.is_terminal = sys.stdout.isatty()
         self.is_dumb = not self.is_terminal or environment.get("TERM", "") in ("", "dumb", "unknown")
         self._no_colour = bool(environment.get("NO_COLOR"))
+
+    @contextmanager
+    def kept(self) -> Iterator[None]:
+        """Leave the terminal as it was found, at whatever moment the end comes."""
+        settings = termios.tcgetattr(sys.stdin.fileno())
+        try:
+            yield
+        finally:
+            with suppress(OSError, termios.error):  # a terminal that is gone
+                # prompt_toolkit does this as well, unless it is told to end while it does.
+                termios.tcsetattr(sys.stdin.fileno(), termios.TCSADRAIN, settings)
+                if not self.is_dumb:
+                    self.write(RESTORE)
 
     def colours(self, terminal: Terminal) -> bool:
         """Whether answers are coloured."""

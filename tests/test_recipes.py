@@ -115,3 +115,56 @@ def test_a_neighbor_is_asked_for_answers_and_is_reached(vppsh: Run) -> None:
     assert ends[2][-3:] == ["icmp6-neighbor-solicitation", "pg0-output", "pg0-tx"]
     assert re.search(r"2001:db8::2 +D +02:00:00:00:00:02 pg0\n", traces[2])
     assert re.search(r"2001:db8:1::2 +D +02:00:00:00:01:02 pg1\n", traces[2])
+
+
+def sent(answer: str) -> list[dict[str, int]]:
+    """Packets that each interface has transmitted, as each `show interface` in an answer tells."""
+    tables = []
+    for part in answer.split("vpp# show interface\n")[1:]:
+        rows = re.findall(r"^(\S*).*?(?: (tx packets) +(\d+))?$", part.partition("vpp# ")[0], re.MULTILINE)
+        name, counts = "", {}
+        for begun, counter, count in rows:
+            name = begun or name
+            if counter:
+                counts[name] = int(count)
+        tables.append(counts)
+    return tables
+
+
+def test_flows_are_spread_by_weight_and_by_what_is_hashed(vppsh: Run) -> None:
+    answer = vppsh("run", "--echo", RECIPES / "ecmp.vpp").stdout
+    equal, one_flow, weighted, by_address, fallen_back = sent(answer)
+    assert sum(equal.values()) == sum(weighted.values()) == 4096
+    # Five standard deviations of so many fair choices.
+    assert abs(equal["pg1"] - 2048) < 5 * (4096 * 0.5 * 0.5) ** 0.5
+    assert abs(weighted["pg1"] - 3072) < 5 * (4096 * 0.75 * 0.25) ** 0.5
+    assert list(one_flow.values()) == list(by_address.values()) == [4096]
+    assert fallen_back == {"pg3": 4096}
+    hashes = re.findall(r"^  tx_sw_if_index (\d) .* flow hash: 0x(\w+)$", answer, re.MULTILINE)
+    assert {bucket for bucket, _ in hashes} == {"2", "3"}
+    assert all(int(value, 16) & 1 == int(bucket) - 2 for bucket, value in hashes)
+
+
+def test_equal_addresses_in_two_tables_do_not_meet(vppsh: Run) -> None:
+    answer = vppsh("run", "--echo", RECIPES / "vrf.vpp").stdout
+    red, blue, back = answer.split("vpp# show trace\n")[1:]
+    assert re.search(r": lookup-ip4-dst\n +fib-index:0 addr:10\.9\.0\.2 ", red)
+    assert re.search(r": pg2-tx$", red, re.MULTILINE)
+    assert re.search(r": drop\n  null-node: blackholed packets$", blue, re.MULTILINE)
+    assert re.search(r"ipv4 via 10\.0\.0\.2 pg0: ", back)
+    assert sent(answer) == [{"pg0": 1, "pg2": 1}]
+    assert len(re.findall(r"to:\[1:50\]\]\n    \[0\] \[@13\]: dst-address,unicast lookup in (?:ipv4-VRF:0|red)$", back, re.MULTILINE)) == 2
+
+
+def test_senders_are_told_the_mtu_and_what_may_be_cut_is(vppsh: Run) -> None:
+    answer = vppsh("run", "--echo", RECIPES / "pmtu.vpp").stdout
+    whole, shorter, divisible, six = answer.split("vpp# show trace\n")[1:]
+    assert "ip4-input: ip4 MTU exceeded and DF set" in whole
+    assert "ICMP destination_unreachable fragmentation_needed_and_dont_fragment_set" in whole
+    assert (1400).to_bytes(4, "big").hex() in whole
+    assert re.search(r": pg1-tx$", shorter, re.MULTILINE)
+    assert "flags DONT_FRAGMENT" in shorter
+    assert "mtu: 1400 pkt-size: 1500 fragments: 2 next: 0" in divisible
+    assert "ICMP packet_too_big" in six
+    assert "ip6-input: ip6 MTU exceeded" in six
+    assert sent(answer)[-1] == {"pg0": 2, "pg1": 3}

@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 
 import numpy as np
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -111,34 +110,3 @@ def test_intervals_agree_with_longest_prefix_match(script: list[tuple[bool, int,
             intervals.remove(network, length)
     probes = edges(routes, 128)
     assert intervals.lookup(addresses6(probes)).tolist() == [longest_match(routes, probe, 128) for probe in probes]
-
-
-@pytest.mark.parametrize("bits", [32, 128])
-def test_large_tables(bits: int) -> None:
-    """20,000 prefixes of the lengths that real tables have, with deletions in between."""
-    seed = random.randrange(1 << 30)
-    print(f"seed {seed}")
-    chance = random.Random(seed)
-    lengths = {32: [8, 12, 16, 19, 20, 22, 23, 24, 24, 24, 32], 128: [20, 29, 32, 40, 48, 48, 48, 56, 64, 64, 127, 128]}[bits]
-    routes: Routes = {}
-    trie, intervals = Mtrie(), Intervals()
-    trie.add_table(0)
-    for number in range(1, 20001):
-        length = chance.choice(lengths)
-        network = chance.getrandbits(bits) >> bits - length << bits - length
-        if bits == 32:
-            trie.add(0, network, length, number)
-        else:
-            intervals.add(network, length, number)
-        routes[network, length] = number
-    for network, length in chance.sample(sorted(routes), 5000):
-        del routes[network, length]
-        if bits == 32:
-            trie.remove(0, network, length, *cover(routes, network, length, bits))
-        else:
-            intervals.remove(network, length)
-    inside = chance.sample(sorted(routes), 3000)
-    probes = [network + chance.randrange(1 << bits - length) for network, length in inside]
-    probes += [chance.getrandbits(bits) for _ in range(1000)]
-    found = trie.lookup(0, np.array(probes, np.uint32)) if bits == 32 else intervals.lookup(addresses6(probes))
-    assert found.tolist() == [longest_match(routes, probe, bits) for probe in probes]

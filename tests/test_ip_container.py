@@ -10,6 +10,7 @@ from vppsh.engine.fib.fib import Fib
 from vppsh.engine.fib.l3_proxy import L3Proxies
 from vppsh.engine.fib.load_balance import LoadBalances
 from vppsh.engine.fib.types import Prefix, Protocol
+from vppsh.engine.fib.urpf import Urpfs
 
 
 @pytest.mark.parametrize(("protocol", "address"), [(Protocol.IP4, 0x0A000132), (Protocol.IP6, 0x20010DB8 << 96 | 50)])
@@ -23,6 +24,8 @@ def test_a_proxy_takes_packets_in_until_it_is_removed(protocol: Protocol, addres
     assert entry is not None
     (bucket,) = engine.get(LoadBalances).buckets(entry.load_balance)
     assert bucket.type == DpoType.L3_PROXY
+    # Answers come from the interface for which packets are taken in.
+    assert engine.get(Urpfs).interfaces[int(engine.get(LoadBalances).urpf[entry.load_balance])] == (0,)
     assert proxies.is_set(host, 0)
     assert not proxies.is_set(host, 1)
     proxies.remove(host, 0)

@@ -10,7 +10,7 @@ import enum
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from .types import Protocol
+from .types import NO_INTERFACE, Protocol
 
 
 class DpoType(enum.IntEnum):
@@ -201,6 +201,7 @@ class Dpos:
             int(DpoType.PUNT): lambda index, indent: "dpo-punt",
         }
         self._placed: dict[int, PlacedFormatter] = {}
+        self._urpfs: dict[int, Callable[[int], int]] = {}
         self._slots = {protocol: dict(slots) for protocol, slots in FIRST_SLOTS.items()}
 
     def register(self, kind: int, formatter: Formatter) -> None:
@@ -218,6 +219,15 @@ class Dpos:
         self._nodes[kind] = nodes
         self._formatters[kind] = formatter
         return kind
+
+    def register_urpf(self, kind: int, interface: Callable[[int], int]) -> None:
+        """Say by which interface those are reached to whom objects of a type lead, by index."""
+        self._urpfs[int(kind)] = interface
+
+    def urpf_interface(self, dpo: Dpo) -> int:
+        """The interface from which answers to what an object sends may come, as far as its type says."""
+        interface = self._urpfs.get(dpo.type)
+        return NO_INTERFACE if interface is None else interface(dpo.index)
 
     def type_name(self, kind: int) -> str:
         """Name of a type as VPP prints it."""

@@ -122,7 +122,7 @@ class Fib:
 
     def urpf_interface(self, dpo: Dpo) -> int:
         """The interface from which answers to what an object sends may come."""
-        return int(self.adjacencies.sw_if_index[dpo.index]) if dpo.is_adjacency else NO_INTERFACE
+        return int(self.adjacencies.sw_if_index[dpo.index]) if dpo.is_adjacency else self.dpos.urpf_interface(dpo)
 
     def unnumbered_lender(self, sw_if_index: int) -> int:
         """The interface whose addresses an unnumbered one borrows; itself otherwise."""

@@ -32,7 +32,9 @@ class L3Proxies(Rows):
         self._engine = engine
         self._fib = engine.get(Fib)
         self._rows: dict[tuple[int, int], int] = {}
-        engine.get(Dpos).register(DpoType.L3_PROXY, self._format)
+        dpos = engine.get(Dpos)
+        dpos.register(DpoType.L3_PROXY, self._format)
+        dpos.register_urpf(DpoType.L3_PROXY, lambda row: int(self.sw_if_index[row]))
 
     def add(self, prefix: Prefix, sw_if_index: int) -> None:
         """Take in what is sent to an address, in the table of the interface."""

@@ -139,7 +139,9 @@ class Tmux:
             time.sleep(0.03)
 
     def close(self) -> None:
+        socket = Path(self._tmux("display-message", "-p", "#{socket_path}").strip())
         self._tmux("kill-server")
+        socket.unlink(missing_ok=True)
 
 
 @contextmanager

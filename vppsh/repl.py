@@ -83,8 +83,12 @@ class Repl:
 
     def _turn(self, draft: Typed) -> Typed:
         """Read once and do what was wanted; the draft to go on with."""
-        self._screen.measure(self._terminal)
-        typed = self._reader().read(draft)
+        try:
+            self._screen.measure(self._terminal)
+            typed = self._reader().read(draft)
+        except KeyboardInterrupt:  # pressed between two prompts
+            self._screen.write("\n")
+            typed = Typed(Kind.CANCELLED)
         match typed.kind:
             case Kind.END:
                 self._closed = True

@@ -18,10 +18,10 @@ from pathlib import Path
 import numpy as np
 
 from bench import yardstick
-from vppsh.batch import GC_THRESHOLDS
 from vppsh.engine.engine import Engine
 from vppsh.engine.wire.pcapwriter import PcapWriter
 from vppsh.session import Session
+from vppsh.startup import GC_THRESHOLDS
 
 PACKETS, ROUNDS, NEIGHBOURS = 400_000, 9, 8
 LARGEST = 4096

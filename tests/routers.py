@@ -43,9 +43,9 @@ class Router:
     left  what has left, as (name of the interface, bytes of the frame)
     """
 
-    def __init__(self, *, ip6: bool = False) -> None:
+    def __init__(self, *, ip6: bool = False, catalog: Catalog = CATALOG) -> None:
         self.clock = FakeClock()
-        self.engine = Engine(CATALOG, clock=self.clock, random=np.random.default_rng(3))
+        self.engine = Engine(catalog, clock=self.clock, random=np.random.default_rng(3))
         self.left: list[tuple[str, bytes]] = []
         self.interfaces: list[Interface] = []
         device = DeviceClass("test", self._transmitter)

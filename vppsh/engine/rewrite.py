@@ -11,13 +11,18 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from vppsh.engine.adjacency import Adjacencies
+from vppsh.engine.adjacency import REWRITE_BYTES, Adjacencies
+from vppsh.engine.buffers import HEADROOM
 from vppsh.engine.context import Context, Nexts
 from vppsh.engine.counters import count_each
 from vppsh.engine.frame import Frame
 from vppsh.engine.uniform import common
 
 GOES_ON = -1
+BLACKHOLED = -2
+"""The error of a packet that is dropped for no stated reason (null-node's)."""
+DROP = 0
+"""The first next of every rewrite node."""
 DROP = 0
 One = int
 Each = NDArray[np.intp]
@@ -59,10 +64,14 @@ def adjacency_of(ctx: Context, frame: Frame) -> One | Each:
 def send(ctx: Context, frame: Frame, adj: One | Each, refused: Refused | None, arc: str, complete: Complete | None = None) -> Nexts:
     """Let the packets that are not refused leave; the next of every packet."""
     buffers = ctx.buffers
+    crowded = without_room(ctx, frame, adj)
+    if crowded is not None:
+        refused = Refused.of(refused, frame.n, crowded & ~refused.mask if refused is not None else crowded, BLACKHOLED, DROP)
     if refused is None:
         return leave(ctx, frame, adj, arc, complete)
     bad = refused.mask
-    buffers.error[frame.indices(buffers)[bad]] = ctx.error_base + refused.errors[bad]
+    errors = refused.errors[bad]
+    buffers.error[frame.indices(buffers)[bad]] = np.where(errors == BLACKHOLED, 0, ctx.error_base + errors)
     nexts = refused.nexts
     good = ~bad
     if np.count_nonzero(good):
@@ -70,6 +79,17 @@ def send(ctx: Context, frame: Frame, adj: One | Each, refused: Refused | None, a
         nexts[good] = leave(ctx, some, adj if isinstance(adj, int) else adj[good], arc, complete)
         frame.offset = None
     return nexts
+
+
+def without_room(ctx: Context, frame: Frame, adj: One | Each) -> Mask | None:
+    """Packets with no room in front for another header: they have gone round in tunnels that lead into each other."""
+    buffers = ctx.buffers
+    lowest = frame.offset if frame.offset is not None else int(buffers.current_data[frame.rows].min())
+    if lowest >= REWRITE_BYTES - HEADROOM:
+        return None
+    lengths = ctx.get(Adjacencies).rewrite_length.take(adj)
+    crowded: Mask = buffers.current_data[frame.rows] + HEADROOM < lengths
+    return crowded if np.count_nonzero(crowded) else None
 
 
 def leave(ctx: Context, frame: Frame, adj: One | Each, arc: str, complete: Complete | None = None) -> int | NDArray[np.int32]:

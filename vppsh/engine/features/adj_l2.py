@@ -13,7 +13,7 @@ from vppsh.engine.counters import count_each
 from vppsh.engine.engine import Engine
 from vppsh.engine.forward_trace import format_adjacency
 from vppsh.engine.frame import Frame
-from vppsh.engine.rewrite import Each, One, adjacency_of, put_in_front, start_output
+from vppsh.engine.rewrite import Each, One, adjacency_of, put_in_front, start_output, without_room
 from vppsh.engine.tunnel.midchain import Midchains
 from vppsh.registry import arc, feature, node
 
@@ -53,6 +53,9 @@ def _rewrite(ctx: Context, frame: Frame, midchain: bool) -> Nexts:
         count_each(np.zeros_like(adjacencies.packets), adjacencies.bytes, np.broadcast_to(adj, (frame.n,)), lengths)
     buffers.tx_sw_if_index[frame.rows] = adjacencies.sw_if_index.take(adj)
     fits = lengths <= adjacencies.mtu.take(adj)
+    crowded = without_room(ctx, frame, adj)
+    if crowded is not None:
+        fits = fits & ~crowded
     if np.count_nonzero(fits) == frame.n:
         return _leave(ctx, frame, adj, midchain)
     # Frames cannot be fragmented.

@@ -110,3 +110,37 @@ def test_tunnel_from_the_shell(traffic: Traffic) -> None:
     assert traffic("mpls tunnel del mpls-tunnel0") == ""
     assert traffic("show mpls tunnel") == "No MPLS tunnels configured..."
     assert "mpls-tunnel0" not in traffic("show interface")
+
+
+def labelled(traffic: Traffic, label: int, payload: int = 22) -> str:
+    """The trace of a packet that comes with a label."""
+    size = 46 + payload
+    data = f"MPLS: 02:00:00:00:00:02 -> 02:fe:00:00:00:01 MPLS: label {label} UDP: 10.0.0.2 -> 10.9.0.1 UDP: 1 -> 2 incrementing {payload}"
+    for line in (
+        f"packet-generator new {{ name s limit 1 size {size}-{size} interface pg0 node ethernet-input data {{ {data} }} }}",
+        "clear trace",
+        "trace add pg-input 1",
+        "packet-generator enable-stream s",
+    ):
+        assert traffic(line) == ""
+    return traffic("show trace")
+
+
+def test_traces(traffic: Traffic) -> None:
+    for line in (
+        "mpls table add 0",
+        "set interface mpls pg0 enable",
+        "ip route add 172.16.0.1/32 via 10.0.1.2 pg1 out-labels 33",
+        "mpls local-label add 100 eos via 172.16.0.1 out-labels 200",
+        "mpls local-label add 101 eos via 10.0.1.77 pg1 out-labels 201",
+        "mpls local-label add 102 eos via 10.0.1.2 pg1 out-labels 202",
+    ):
+        assert traffic(line) == ""
+    recursive = labelled(traffic, 100)
+    assert re.search(r"mpls-label-imposition-pipe\n    mpls-header:\[200:254:0:eos\]\n", recursive)
+    assert re.search(r": mpls-load-balance\n  MPLS: next \[6\], LB index \d+ hash 0x00000000\n", recursive)
+    assert re.search(r"mpls-label-imposition-pipe\n    mpls-header:\[33:64:0:neos\]\n", recursive)
+    assert re.search(r": mpls-adj-incomplete\n    next:1\n.*: ip4-arp\n", labelled(traffic, 101))
+    assert traffic("set interface mtu mpls 100 pg1") == ""
+    assert re.search(r": mpls-output\n .* flow hash: 0x00000000\n.*: mpls-frag\n  mtu:\d+ pkt-size:\d+", labelled(traffic, 102, 400))
+    assert re.search(r"label 1 ttl 255 exp 0\n(.*\n){2}.*: mpls-punt\n  drop\n", labelled(traffic, 1))

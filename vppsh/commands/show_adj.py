@@ -16,6 +16,8 @@ def _detail(adjacencies: Adjacencies, adjacency: Adjacency) -> str:
     children, midchain, row = format_children(adjacency.children), adjacency.midchain, adjacency.index
     column = len(f"[@{row}] ")
     flags, delegates = (midchain.format_attributes(), midchain.format_delegate()) if midchain is not None else ("None", "")
+    if row in adjacencies.path_mtus:
+        delegates += f"\n  {{IP path-MTU: {adjacencies.path_mtus[row]}}}"
     return (f"{adjacencies.format(adjacency, column)}\n   flags:{flags}\n"
             f"   counts:[{adjacencies.packets[row]}:{adjacencies.bytes[row]}]\n"
             f"   locks:{adjacency.locks}\n delegates:{delegates}\n children:" + (f"\n  {children}" if children else ""))

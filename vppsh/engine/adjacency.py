@@ -49,6 +49,8 @@ class Adjacencies(Rows):
     kind            a `Kind`
     flags           `RewriteFlag`
     packets, bytes  counted when adjacency counters are on
+    path_mtus       limits that paths set beside those of interfaces, by index
+    created, freed  who is told of a new adjacency of a neighbour, and of any that goes
     """
 
     sw_if_index: NDArray[np.int32]
@@ -84,10 +86,13 @@ class Adjacencies(Rows):
         self._gleans: dict[tuple[int, int], dict[int, Adjacency]] = {}
         self._mcasts: dict[tuple[int, int, int], Adjacency] = {}
         self.resolve: UpdateHook = self.make_incomplete
+        self.created: list[UpdateHook] = []
         self.freed: list[UpdateHook] = []
+        self.path_mtus: dict[int, int] = {}
         self._text = AdjacencyText(self, self._interfaces, self._dpos)
         for kind in set(DPO_TYPES.values()):
             self._dpos.register_placed(kind, self._text.format_dpo)
+            self._dpos.register_mtu(kind, lambda index: int(self.mtu[index]))
         self._interfaces.subscribe(self._interface_changed)
 
     def __getitem__(self, index: int) -> Adjacency:
@@ -113,6 +118,8 @@ class Adjacencies(Rows):
             # It begins as any unknown neighbour: the node that asks for those gets a way out, even if this one is known.
             self._connect(adjacency, DpoType.ADJACENCY_INCOMPLETE, protocol)
             self.update(adjacency)
+            for hook in self.created:
+                hook(adjacency)
             return adjacency
         adjacency.locks += 1
         return adjacency
@@ -157,6 +164,7 @@ class Adjacencies(Rows):
             del self._mcasts[group]
         else:
             del self._neighbors[int(adjacency.protocol), adjacency.interface][int(adjacency.link), adjacency.next_hop]
+        self.path_mtus.pop(adjacency.index, None)
         del self._objects[adjacency.index]
         self._release(adjacency.index)
 
@@ -167,6 +175,15 @@ class Adjacencies(Rows):
     def gleans_of(self, interface: int, protocol: Protocol) -> list[Adjacency]:
         """The glean adjacencies of an interface."""
         return list(self._gleans.get((int(protocol), interface), {}).values())
+
+    def set_path_mtu(self, adjacency: Adjacency, mtu: int | None) -> None:
+        """Limit the packets to a next hop to what fits the path, if that is less than what fits the interface."""
+        if mtu is None:
+            self.path_mtus.pop(adjacency.index, None)
+        else:
+            self.path_mtus[adjacency.index] = mtu
+        if adjacency.interface in self._interfaces:
+            self._update_mtu(adjacency)
 
     def towards(self, interface: int, protocol: Protocol, next_hop: int) -> list[Adjacency]:
         """The adjacencies of every link type towards one next hop."""
@@ -270,7 +287,8 @@ class Adjacencies(Rows):
     def _update_mtu(self, adjacency: Adjacency) -> None:
         mtu = self._interfaces[adjacency.interface].mtu
         # VPP keeps 16 bits of it here.
-        self.mtu[adjacency.index] = (mtu[MTU_COLUMN.get(adjacency.link, 0)] or mtu[0] or DEFAULT_MTU) & 0xFFFF
+        own = (mtu[MTU_COLUMN.get(adjacency.link, 0)] or mtu[0] or DEFAULT_MTU) & 0xFFFF
+        self.mtu[adjacency.index] = min(own, self.path_mtus.get(adjacency.index, own))
 
     def _write(self, adjacency: Adjacency, header: Octets) -> None:
         row = adjacency.index

@@ -12,6 +12,7 @@ from . import path_list
 from .dpo import Dpo
 from .entry import Entry
 from .entry_source import EntrySource, path_list_flags
+from .load_balance import NextHop
 from .types import RoutePath
 
 
@@ -77,6 +78,10 @@ class Behaviour:
         """The covering entry has changed."""
         return KEEP
 
-    def format(self, known: EntrySource) -> str:
+    def interpose(self, entry: Entry, known: EntrySource, hops: Sequence[NextHop]) -> Sequence[NextHop]:
+        """What the entry forwards by, from the next hops of the source's paths."""
+        return hops
+
+    def format(self, entry: Entry, known: EntrySource) -> str:
         """What the source adds to its line in `show ip fib`."""
         return ""

@@ -177,6 +177,9 @@ DROPS = tuple(Dpo(int(DpoType.DROP), int(protocol), int(protocol)) for protocol 
 PUNTS = tuple(Dpo(int(DpoType.PUNT), int(protocol), int(protocol)) for protocol in Protocol)
 
 
+NO_MTU = 0xFFFF
+
+
 class Held(NamedTuple):
     """An object that somebody keeps, and how to let go of it; None when it is kept by others anyway."""
 
@@ -201,7 +204,9 @@ class Dpos:
             int(DpoType.PUNT): lambda index, indent: "dpo-punt",
         }
         self._placed: dict[int, PlacedFormatter] = {}
+        self._mtus: dict[int, Callable[[int], int]] = {}
         self._urpfs: dict[int, Callable[[int], int]] = {}
+        self._clones: dict[int, Callable[[int, Held], Held]] = {}
         self._slots = {protocol: dict(slots) for protocol, slots in FIRST_SLOTS.items()}
 
     def register(self, kind: int, formatter: Formatter) -> None:
@@ -220,14 +225,31 @@ class Dpos:
         self._formatters[kind] = formatter
         return kind
 
+    def register_mtu(self, kind: int, mtu: Callable[[int], int]) -> None:
+        """Say what the longest packet is that objects of a type let pass, by index."""
+        self._mtus[int(kind)] = mtu
+
     def register_urpf(self, kind: int, interface: Callable[[int], int]) -> None:
         """Say by which interface those are reached to whom objects of a type lead, by index."""
         self._urpfs[int(kind)] = interface
+
+    def register_clone(self, kind: int, clone: Callable[[int, Held], Held]) -> None:
+        """Say how an object of a type is put in front of another, `(index, parent) -> copy`."""
+        self._clones[int(kind)] = clone
+
+    def mtu(self, dpo: Dpo) -> int:
+        """The longest packet that an object lets pass, as far as it knows."""
+        mtu = self._mtus.get(dpo.type)
+        return NO_MTU if mtu is None else mtu(dpo.index)
 
     def urpf_interface(self, dpo: Dpo) -> int:
         """The interface from which answers to what an object sends may come, as far as its type says."""
         interface = self._urpfs.get(dpo.type)
         return NO_INTERFACE if interface is None else interface(dpo.index)
+
+    def clone_in_front(self, dpo: Dpo, parent: Held) -> Held:
+        """A copy of an object that is stacked on another."""
+        return self._clones[dpo.type](dpo.index, parent)
 
     def type_name(self, kind: int) -> str:
         """Name of a type as VPP prints it."""

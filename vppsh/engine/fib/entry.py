@@ -363,8 +363,10 @@ class Entry:
         """What packets of a chain may meet by a source's paths."""
         assert known.path_list is not None
         if known.extensions is None and chain < Chain.MPLS_NON_EOS:
-            return known.path_list.next_hops(chain)
-        return collect(known.path_list, known.extensions, chain, self.prefix.carries)
+            hops: Sequence[NextHop] = known.path_list.next_hops(chain)
+        else:
+            hops = collect(known.path_list, known.extensions, chain, self.prefix.carries)
+        return known.behaviour.interpose(self, known, hops) if chain is self.chain else hops
 
     def _fill(self, known: EntrySource, row: int, hops: Sequence[NextHop]) -> None:
         path_list = known.path_list

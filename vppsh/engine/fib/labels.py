@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from vppsh.engine.wire.mpls import DEFAULT_TTL, format_mpls_header
 
-from .dpo import DROPS, Dpo, Dpos, DpoType, Held
+from .dpo import DROPS, NO_MTU, Dpo, Dpos, DpoType, Held
 from .rows import Column, Rows
 from .types import Label, Protocol
 
@@ -108,9 +108,11 @@ class MplsLabels(Stacked):
         self._flags: dict[int, int] = {}
         self._types = {0: int(DpoType.MPLS_LABEL)}
         self._dpos.register(DpoType.MPLS_LABEL, self._format)
+        self._dpos.register_mtu(DpoType.MPLS_LABEL, self._mtu)
         for flags, (pattern, protocols) in LABEL_NODES.items():
             nodes = {each: pattern.format(each.text).removeprefix("mpls-") for each in protocols}
             self._types[int(flags)] = self._dpos.new_type("mpls-label", nodes, self._format)
+            self._dpos.register_mtu(self._types[int(flags)], self._mtu)
 
     def create(self, labels: Sequence[Label], end_of_stack: int, protocol: Protocol, flags: int, parent: Held) -> Dpo:
         """An object that imposes labels on packets of a protocol; the innermost says whether as a pipe or uniformly."""
@@ -136,6 +138,10 @@ class MplsLabels(Stacked):
             view = np.ndarray((len(self.headers),), np.dtype((np.void, length)), self.headers.data, 0, (HEADER_BYTES,))
             self._views[length] = view
         return view
+
+    def _mtu(self, row: int) -> int:
+        """What is left beside the labels."""
+        return (self._dpos.mtu(self._parents[row].dpo) - int(self.header_bytes[row])) & NO_MTU
 
     def _grow(self) -> None:
         super()._grow()

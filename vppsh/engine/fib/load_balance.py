@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .dpo import DROPS, Dpo, Dpos, DpoType
+from .dpo import DROPS, NO_MTU, Dpo, Dpos, DpoType
 from .rows import Rows
 from .types import Protocol
 
@@ -114,6 +114,7 @@ class LoadBalances(Rows):
         )
         self._dpos: Dpos = engine.get(Dpos)
         self._dpos.register(DpoType.LOAD_BALANCE, self._format)
+        self._dpos.register_mtu(DpoType.LOAD_BALANCE, self._mtu)
         self.bucket_type = np.zeros(64, np.uint8)
         self.bucket_index = np.zeros(64, np.int32)
         self.bucket_protocol = np.zeros(64, np.uint8)
@@ -255,6 +256,10 @@ class LoadBalances(Rows):
 
     def _format(self, row: int, indent: int) -> str:
         return self.format(row, indent)
+
+    def _mtu(self, row: int) -> int:
+        """What every bucket lets pass."""
+        return min(map(self._dpos.mtu, self.buckets(row)), default=NO_MTU)
 
     def clear_counters(self) -> None:
         """Zero the route counters."""

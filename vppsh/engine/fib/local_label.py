@@ -41,7 +41,7 @@ class LocalLabel(Behaviour):
         protocol = entry.prefix.protocol
         known.path_list = path_list.create_special(entry.table.fib, protocol, PathListFlag.DROP, DROPS[protocol])
 
-    def format(self, known: EntrySource) -> str:
+    def format(self, entry: Entry, known: EntrySource) -> str:
         return f" local-label:{known.label}" if isinstance(known, LabelledSource) else ""
 
 

@@ -15,6 +15,7 @@ from .dpo import DROPS, Dpo
 from .entry import Entry
 from .entry_source import EntrySource
 from .extension import PathExtension, insert
+from .interpose import Interpose
 from .local_label import LocalLabel
 from .types import EntryFlag, PathListFlag, Prefix, Protocol, RoutePath, Source, SourceFlag
 
@@ -95,7 +96,7 @@ class Interface(Behaviour):
             self.activate(entry, known)
         return KEEP
 
-    def format(self, known: EntrySource) -> str:
+    def format(self, entry: Entry, known: EntrySource) -> str:
         return _format_cover(known)
 
 
@@ -163,7 +164,7 @@ class AdjacencySource(Behaviour):
     def cover_updated(self, entry: Entry, known: EntrySource) -> CoverResult:
         return CoverResult(known.cover is not None and bool(known.cover.flags & EntryFlag.ATTACHED), False)
 
-    def format(self, known: EntrySource) -> str:
+    def format(self, entry: Entry, known: EntrySource) -> str:
         return _format_cover(known)
 
     def _refine(self, entry: Entry, known: EntrySource) -> bool:
@@ -230,7 +231,7 @@ class Recursive(Behaviour):
             old.unlock()
         return CoverResult(True, True)
 
-    def format(self, known: EntrySource) -> str:
+    def format(self, entry: Entry, known: EntrySource) -> str:
         return _format_cover(known)
 
     @staticmethod
@@ -251,13 +252,14 @@ class Recursive(Behaviour):
 
 
 SIMPLE, DROP, API, INTERFACE, ADJACENCY, RECURSIVE = Simple(), Drop(), Api(), Interface(), AdjacencySource(), Recursive()
-LOCAL_LABEL = LocalLabel()
+LOCAL_LABEL, INTERPOSE = LocalLabel(), Interpose()
 BEHAVIOURS: dict[int, Behaviour] = {
     Source.SPECIAL: SIMPLE,
     Source.CLASSIFY: SIMPLE,
     Source.PROXY: SIMPLE,
     Source.INTERFACE: INTERFACE,
     Source.SR: API,
+    Source.PATH_MTU: INTERPOSE,
     Source.BIER: SIMPLE,
     Source.SIX_RD: API,
     Source.API: API,

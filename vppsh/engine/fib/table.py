@@ -167,6 +167,9 @@ class FibTable:
         best = entry.best_source
         state = entry.remove_paths(source, routes)
         if source > best:
+            if entry.flags & EntryFlag.INTERPOSE:
+                # These may be the paths that the best source is in front of.
+                entry.reactivate(best)
             return
         if not state & SourceFlag.ADDED:
             self._drop_if_unsourced(entry, entry.source_removed())

@@ -61,7 +61,7 @@ def format_entry_detail(entry: Entry, *, all_of_it: bool = False) -> str:
             text += f" entry-flags:{flag_names(known.flags, ENTRY_FLAG_NAMES)}"
         if known.state:
             text += f" src-flags:{flag_names(known.state, SOURCE_FLAG_NAMES)}"
-        text += known.behaviour.format(known) + "\n"
+        text += known.behaviour.format(entry, known) + "\n"
         if known.path_list is not None:
             text += known.path_list.format(4)
         text += format_extensions(known.extensions)

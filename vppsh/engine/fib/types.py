@@ -138,6 +138,7 @@ class Source(enum.IntEnum):
     PROXY = 0x0200
     INTERFACE = 0x0300
     SR = 0x1000
+    PATH_MTU = 0x1100
     BIER = 0x2000
     SIX_RD = 0x3000
     API = 0x8000
@@ -188,6 +189,7 @@ SOURCE_NAMES = {
     Source.URPF_EXEMPT: "urpf-exempt",
     Source.DEFAULT_ROUTE: "default-route",
     Source.INTERPOSE: "interpose",
+    Source.PATH_MTU: "path-mtu",
 }
 SOURCE_NUMBERS = {source: number for number, source in enumerate(SOURCE_NAMES, start=1)}
 

@@ -23,7 +23,7 @@ from .special import InterfaceReceives, Lookups, Receives, format_null
 from .table import FibTable
 from .tables import FibTables, Ip4Tables, Ip6Tables
 from .track import Trackers
-from .types import NO_INTERFACE, EntryFlag, Prefix, Protocol, RoutePath, Source
+from .types import EntryFlag, Prefix, Protocol, RoutePath, Source
 from .urpf import Urpfs
 
 if TYPE_CHECKING:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 class Arc:
     """One arc: its ordered features, and the chain of each interface.
 
+    end    the node behind all features: without a declared one it is the last feature (vnet_config_init)
     chain  int32 by sw_if_index: the place of the interface's chain in `Arcs.hops`, -1 without features
     ends   interfaces whose packets leave the arc for another node than the arc's own end
     """
@@ -36,6 +37,7 @@ class Arc:
         self.name = spec.name
         self.index = index
         self.features = features
+        self.end = spec.end or (features[-1] if features else None)
         self.enabled: dict[int, dict[str, int]] = {}
         self.ends: dict[int, str] = {}
         self.chain: NDArray[np.int32] = np.full(64, -1, np.int32)
@@ -48,7 +50,7 @@ class Arc:
 
     def end_on(self, sw_if_index: int) -> str | None:
         """The node behind the features of an interface."""
-        return self.ends.get(sw_if_index, self.spec.end)
+        return self.ends.get(sw_if_index, self.end)
 
 
 class Arcs:

@@ -129,7 +129,8 @@ def _end(ctx: Context, frame: Frame) -> None:
 
 @node("null-node", errors=(error("blackholed packets", "blackholed packets"),), index=0)
 def null_node(ctx: Context, frame: Frame) -> None:
-    """Owns the reason of packets that are dropped for none; no packet comes here."""
+    """Owns the reason of packets that are dropped for none; those that come here got lost."""
+    ctx.count(0, frame.n)
     ctx.buffers.free_packets(frame)
 
 

@@ -15,6 +15,7 @@ from tests.graphs import SIZES
 from tests.packets import ip4_packet, ip6_packet
 from tests.routers import mac, number
 from tests.tunnels import FAR, NEAR, PROTOCOL, TunnelRouter, hop, outer_twin, prefix, random_packet
+from vppsh.engine.buffers import HEADROOM
 from vppsh.engine.features.gre.tunnels import NO_KEY, GreTunnel, GreTunnels, Payload
 from vppsh.engine.features.l2.modes import L2Interfaces
 from vppsh.engine.tunnel.flags import Mode, TunnelFlag
@@ -25,6 +26,7 @@ from vppsh.errors import CommandError
 GRE_PROTOCOL = 47
 OVERLAY = {4: ("172.16.0.0/16", number("172.16.0.5")), 6: ("2001:db8:f::/48", number("2001:db8:f::5"))}
 ETHERTYPE = {4: 0x0800, 6: 0x86DD}
+ERSPAN_BYTES = 12
 TTL = {4: 254, 6: 255}
 VERSIONS = [(outer, inner) for outer in (4, 6) for inner in (4, 6)]
 COPIES = (0, TunnelFlag.ENCAP_COPY_DSCP, TunnelFlag.ENCAP_COPY_DF | TunnelFlag.ENCAP_COPY_ECN, TunnelFlag.ENCAP_COPY_HOP_LIMIT)
@@ -207,6 +209,29 @@ def test_mirrored_frames_are_numbered_between_two_ends() -> None:
         mirror = ERSPAN_II(bytes(seen[GRE].payload))
         assert (mirror.ver, mirror.vlan, mirror.en, mirror.session_id, mirror.index) == (1, 0, 3, 100 if position < 5 else 0x3FF, 0)
         assert bytes(mirror.payload) == frames[position % 5]
+
+
+@pytest.mark.parametrize("crowded", [(0,), (1, 2), (0, 1, 2, 3)])
+def test_mirrored_frames_without_room_for_more_headers_are_dropped(crowded: tuple[int, ...]) -> None:
+    router = TunnelRouter()
+    made = tunnel(router, 4, payload=Payload.ERSPAN)
+    frames = [bytes(Ether(src="02:00:00:00:00:99", dst="02:00:00:00:00:98") / IP() / UDP(sport=port)) for port in range(4)]
+    frame, buffers = router.frame(*frames), router.engine.buffers
+    rows = frame.indices(buffers)
+    for position in crowded:
+        at = buffers.current_data[rows[position]]
+        data = buffers.data[rows[position]]
+        data[2 : 2 + len(frames[position])] = data[HEADROOM + at : HEADROOM + at + len(frames[position])]
+        buffers.current_data[rows[position]] = 2 - HEADROOM
+    frame.offset = None
+    buffers.tx_sw_if_index[frame.rows] = made.interface.sw_if_index
+    router.engine.dispatcher.send(router.engine.graph["gre-erspan-encap"], frame)
+    router.settle()
+    left = [bytes(ERSPAN_II(bytes(IP(data[14:])[GRE].payload)).payload) for _, data in router.left]
+    assert left == [data for position, data in enumerate(frames) if position not in crowded]
+    assert router.count("null-node", "blackholed packets") == len(crowded)
+    # Nothing was written to the buffers before theirs.
+    assert not buffers.data[:, -ERSPAN_BYTES:].any()
 
 
 def test_a_multipoint_tunnel_leads_to_the_peers_it_knows() -> None:

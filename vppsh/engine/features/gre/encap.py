@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from vppsh.engine.buffers import HEADROOM
 from vppsh.engine.context import Context, Nexts
 from vppsh.engine.engine import Engine
 from vppsh.engine.features.gre.tunnels import GreTunnel, GreTunnels
@@ -51,6 +52,12 @@ def format_encap_trace(view: Engine, record: EncapTrace) -> str:
 def _mirror(ctx: Context, frame: Frame, tunnel: GreTunnel) -> None:
     """Put ERSPAN's header in front, with the next sequence numbers between these ends."""
     assert tunnel.sequence is not None
+    room = ctx.buffers.current_data[frame.rows] + HEADROOM >= ERSPAN.itemsize
+    if not room.all():
+        # There is none for the outer header either, so that adj-l2-midchain drops them.
+        frame = frame.pick(ctx.buffers, room)
+        if not frame.n:
+            return
     headers = np.zeros(frame.n, ERSPAN)
     headers["sequence"] = (tunnel.sequence.next + np.arange(frame.n)) & 0xFFFFFFFF
     headers["version_and_vlan"] = VERSION_2

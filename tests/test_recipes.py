@@ -47,6 +47,20 @@ def test_first_packet_is_forwarded_and_traced(vppsh: Run) -> None:
     assert "Packet 2" not in trace
 
 
+def test_the_tunnel_of_the_recipe_moves_with_its_underlay(vppsh: Run) -> None:
+    answer = vppsh("run", RECIPES / "ipip.vpp").stdout
+    into, outof = (trace.partition("Packet 1")[2] for trace in answer.split("Start of thread 0")[1:])
+    nodes = [re.findall(r"^\d\d:\d\d:\d\d:\d{6}: (\S+)", trace, re.MULTILINE) for trace in (into, outof)]
+    assert nodes[0][4:7] == ["ip4-midchain", "tunnel-output", "ip4-rewrite"]
+    assert nodes[1][4:7] == ["ip4-receive", "ipip4-input", "ip4-input"]
+    assert nodes[1][-1] == "pg0-tx"
+    assert re.findall(r"stacked-on entry:\d+:\n +\S+ ipv4 via (\S+) pg", answer)[-1] == "10.0.2.2"
+    counters = answer.rpartition("Counter ")[2]
+    assert re.search(r"^pg1\s(?:.*\n)+?.* tx packets\s+3$", counters, re.MULTILINE), counters
+    assert re.search(r"^pg2\s.* tx packets\s+3$", counters, re.MULTILINE), counters
+    assert re.search(r"^ +3 +null-node +blackholed packets", answer, re.MULTILINE), answer
+
+
 def test_the_summary_of_a_replay_adds_up(vppsh: Run) -> None:
     done = vppsh("replay", RECIPES / "office.pcap", "--config", RECIPES / "router.vpp", "--trace", 2)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -81,6 +81,16 @@ class Context:
         found: NDArray[np.int32] = self._slots[targets]
         return found
 
+    def own_slots(self, slots: int | NDArray[np.int32], drop: int = 0) -> int | NDArray[np.int32]:
+        """Slots noted in a table for the node that its rows are meant for; `drop` for those that this node does not have.
+
+        A stream can bring packets here that no lookup gave a row to, so that theirs may be another node's.
+        """
+        n_slots = len(self.node.nexts)
+        if isinstance(slots, int):
+            return slots if slots < n_slots else drop
+        return slots if int(slots.max()) < n_slots else np.where(slots < n_slots, slots, np.int32(drop))
+
     # Counting.
 
     def count(self, error: int, n: int = 1) -> None:

@@ -23,7 +23,6 @@ BLACKHOLED = -2
 """The error of a packet that is dropped for no stated reason (null-node's)."""
 DROP = 0
 """The first next of every rewrite node."""
-DROP = 0
 One = int
 Each = NDArray[np.intp]
 Mask = NDArray[np.bool_]
@@ -112,21 +111,20 @@ def start_output(ctx: Context, frame: Frame, adj: One | Each, arc: str) -> int |
     ctx.buffers.tx_sw_if_index[frame.rows] = tx
     slots: int | NDArray[np.int32] | None
     if isinstance(adj, int):
-        slots = int(adjacencies.next_slot[adj])
-        # A stream may send packets here that no lookup gave an adjacency of this protocol.
-        slots = slots if slots < len(ctx.node.nexts) else DROP
+        slots = ctx.own_slots(int(adjacencies.next_slot[adj]))
     else:
         each = adjacencies.next_slot.take(adj)
-        each[each >= len(ctx.node.nexts)] = DROP
         slots = common(each)
-        slots = each if slots is None else slots
+        slots = ctx.own_slots(each if slots is None else slots)
     arcs = ctx.engine.arcs
     if not arcs[arc].used:
         return slots
     if isinstance(adj, int) and isinstance(slots, int):
         return arcs.start(arcs[arc], ctx, frame, int(tx), slots)
     featured = arcs.start(arcs[arc], ctx, frame, np.broadcast_to(tx, (frame.n,)), GOES_ON)
-    return np.where(np.asarray(featured) == GOES_ON, slots, featured).astype(np.int32)
+    if isinstance(featured, int):
+        return slots
+    return np.where(featured == GOES_ON, slots, featured).astype(np.int32)
 
 
 def put_in_front(ctx: Context, frame: Frame, adjacencies: Adjacencies, adj: One | Each) -> None:

@@ -67,13 +67,28 @@ def _mirror(ctx: Context, frame: Frame, tunnel: GreTunnel) -> None:
     ctx.buffers.store(frame, ERSPAN, headers)
 
 
+def _takes(tunnel: GreTunnel, mirrored: bool) -> bool:
+    """Whether a tunnel carries frames, or mirrored ones."""
+    return tunnel.frames is not None and (tunnel.sequence is not None or not mirrored)
+
+
 def _encap(ctx: Context, frame: Frame, mirrored: bool) -> Nexts:
     buffers, tunnels = ctx.buffers, ctx.get(GreTunnels)
     rows = frame.rows
     sent = buffers.tx_sw_if_index[rows].copy()
+    found = {index: tunnels.of_interface(index) for index in set(sent.tolist())}
+    leaving = {index: tunnel for index, tunnel in found.items() if tunnel is not None and _takes(tunnel, mirrored)}
+    lost = ~np.isin(sent, list(leaving))
+    if lost.any():
+        # A stream brought them: they are for no tunnel that takes frames.
+        ctx.enqueue_frame(ctx.engine.graph.next_by_name(ctx.node.name, "error-drop"), frame.pick(buffers, lost))
+        known = frame.pick(buffers, ~lost)
+        if known.n:
+            _encap(ctx, known, mirrored)
+            ctx.enqueue_frame(L2_MIDCHAIN, known)
+        return None
     # Behind layer 2, words that routing uses for other things still hold what it left there.
     buffers.flow_hash[rows] = buffers.l2_len[rows]
-    leaving = {index: tunnel for index in set(sent.tolist()) if (tunnel := tunnels.of_interface(index)) is not None}
     for index, tunnel in leaving.items():
         assert tunnel.frames is not None
         part = frame if len(leaving) == 1 else frame.pick(buffers, sent == index)

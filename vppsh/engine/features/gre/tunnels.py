@@ -167,6 +167,8 @@ class GreTunnels:
 
     def of_interface(self, sw_if_index: int) -> GreTunnel | None:
         """The tunnel of an interface, or of the one that a sub-interface is on."""
+        if sw_if_index not in self._interfaces:
+            return None
         interface = self._interfaces[sw_if_index]
         return self._by_interface.get((interface.super or interface).sw_if_index)
 

@@ -74,7 +74,8 @@ def _resolve(ctx: Context, frame: Frame, expected: Kind) -> Nexts:
             errors[mine] = NON_ARP_ADJ
             continue
         if expected is Kind.INCOMPLETE:
-            targets[mine] = adjacency.next_hop
+            # That of a broadcast has more bits than an address.
+            targets[mine] = adjacency.next_hop & 0xFFFFFFFF
         if _source(ctx.engine, adjacency, None) is None:
             errors[mine] = NO_SOURCE_ADDRESS
     able = np.flatnonzero(errors == THROTTLED)

@@ -54,10 +54,9 @@ def _leave(ctx: Context, frame: Frame, payload: Protocol, uniform: bool) -> int 
     one = common(indices)
     if one is not None:
         buffers.adj_index[frame.rows] = objects.next_index[one]
-        return int(objects.next_slot[one])
+        return ctx.own_slots(int(objects.next_slot[one]))
     buffers.adj_index[frame.rows] = objects.next_index.take(indices)
-    slots: NDArray[np.int32] = objects.next_slot.take(indices)
-    return slots
+    return ctx.own_slots(objects.next_slot.take(indices))
 
 
 def _dispose_ip4(ctx: Context, frame: Frame, uniform: bool) -> Nexts:

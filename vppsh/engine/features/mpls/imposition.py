@@ -151,10 +151,9 @@ def _leave(ctx: Context, frame: Frame) -> Nexts:
     one = common(indices)
     if one is not None:
         buffers.adj_index[frame.rows] = labels.next_index[one]
-        return int(labels.next_slot[one])
+        return ctx.own_slots(int(labels.next_slot[one]))
     buffers.adj_index[frame.rows] = labels.next_index.take(indices)
-    slots: NDArray[np.int32] = labels.next_slot.take(indices)
-    return slots
+    return ctx.own_slots(labels.next_slot.take(indices))
 
 
 def _imposition(protocol: Protocol, suffix: str, flags: int = 0) -> NodeSpec:

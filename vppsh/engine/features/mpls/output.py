@@ -25,7 +25,7 @@ NEXTS = ("mpls-drop", "mpls-frag")
 OUTPUT_ARC = arc("mpls-output", "mpls-output", "mpls-midchain", end="interface-output")
 OUTPUT_FEATURE = feature("mpls-output", "interface-output")
 INCOMPLETE_NEXTS = ("error-drop", "ip4-arp", "ip6-discover-neighbor")
-TO_ARP, TO_ND = 1, 2
+TO_DROP, TO_ARP, TO_ND = range(3)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +83,8 @@ def mpls_output(ctx: Context, frame: Frame) -> Nexts:
 def mpls_adj_incomplete(ctx: Context, frame: Frame) -> Nexts:
     """To ARP or ND, by the address of the next hop."""
     adjacencies = ctx.get(Adjacencies)
-    wanted = ctx.buffers.adj_index[frame.rows].tolist()
-    nexts = np.array([TO_ND if adjacencies[index].protocol is Protocol.IP6 else TO_ARP for index in wanted], np.int32)
+    known = [adjacencies.find(index) for index in ctx.buffers.adj_index[frame.rows].tolist()]
+    nexts = np.array([TO_DROP if each is None else TO_ND if each.protocol is Protocol.IP6 else TO_ARP for each in known], np.int32)
     for position, index in ctx.traced(frame):
         ctx.trace(index, IncompleteTrace(int(nexts[position])))
     return nexts

@@ -174,8 +174,10 @@ class Ports:
                 self._release_table(table)
 
     def _row(self, interface: Interface) -> int | None:
-        """The row of what an interface is configured for, made if there is none; None if that cannot be looked up."""
-        port = self._ports[(interface.super or interface).sw_if_index]
+        """The row of what an interface is configured for, made if there is none; None if that cannot be looked up, or is gone."""
+        port = self.of(interface)
+        if port is None:
+            return None
         return port.untagged if interface.sub is None else self._row_of(port, interface.sub)
 
     def _row_of(self, port: Port, config: SubConfig) -> int | None:

@@ -235,3 +235,35 @@ def test_what_the_commands_say() -> None:
     ):
         assert traffic(line) == answer, line
     assert "{IP path-MTU: 9999}" in "".join(traffic(f"show adj {index}") for index in range(8))
+
+
+@pytest.mark.parametrize("seed", [12, 21, 56])
+def test_peers_follow_whatever_happens_to_their_routes(seed: int) -> None:
+    rng, traffic = random.Random(seed), Traffic()
+    traffic.udp("s", 5, destination="20.1.1.1")
+    peers = ("20.1.1.1", "20.1.1.2", "10.0.1.2", "30.0.0.1")
+    for _ in range(150):
+        peer, change, link = rng.choice(peers), rng.choice(("add", "del")), rng.randrange(2)
+        line = rng.choice(
+            (
+                f"set ip pmtu {peer} {rng.choice((100, 900, 9000, 65534))}",
+                f"set ip pmtu {peer} del",
+                f"ip route {change} 20.0.0.0/8 via 10.0.{link}.2",
+                f"ip route {change} 20.1.1.0/24 via 10.0.{link}.3",
+                f"ip route {change} 20.1.1.1/32 via 10.0.{link}.{rng.choice((2, 3))}",
+                f"ip route {change} 20.1.1.2/32 via {rng.choice(('drop', 'local', '20.1.1.1', '30.0.0.1'))}",
+                f"ip route {change} 30.0.0.0/8 via 20.1.1.1",
+                f"ip route {change} 30.0.0.1/32 via 20.1.1.2",
+                f"set interface ip address {'del' if change == 'del' else ''} pg1 20.1.1.254/24",
+                f"set interface state pg1 {rng.choice(('up', 'down'))}",
+                f"ip neighbor {'del' if change == 'del' else ''} pg1 20.1.1.1 02:00:00:00:01:99",
+                "packet-generator enable-stream s",
+            )
+        )
+        answer = traffic(line)
+        assert "internal error" not in answer, line
+    for peer in peers:
+        traffic(f"set ip pmtu {peer} del")
+    assert traffic("show ip pmtu") == ""
+    assert "pmtu" not in traffic("show ip fib")
+    assert not traffic.engine.get(PathMtuObjects).in_use()

@@ -240,6 +240,9 @@ class Entry:
             self._attach(known.path_list)
             if old is not None:
                 old.unlock()
+        if not known.state & SourceFlag.ACTIVE:
+            # Who follows the entry heard of the new paths, and has taken the source away.
+            return
         if remain:
             self.install(known)
         else:

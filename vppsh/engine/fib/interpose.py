@@ -43,13 +43,15 @@ class Interpose(Behaviour):
         lower = known.lower = next((each for each in entry.sources if each.source > known.source), None)
         if lower is not None:
             lower.state |= SourceFlag.CONTRIBUTING
-        if lower is not None and lower.behaviour.activate(entry, lower):
-            known.path_list, known.extensions = lower.path_list, lower.extensions
+        # A source that is just being added has no paths yet.
+        paths = lower.path_list if lower is not None and lower.behaviour.activate(entry, lower) else None
+        if lower is not None and paths is not None:
+            known.extensions = lower.extensions
         else:
             protocol = entry.prefix.protocol
-            known.path_list = path_list.create_special(entry.table.fib, protocol, PathListFlag.DROP, DROPS[protocol])
-        assert known.path_list is not None
-        known.path_list.lock()
+            paths = path_list.create_special(entry.table.fib, protocol, PathListFlag.DROP, DROPS[protocol])
+        known.path_list = paths
+        paths.lock()
         return True
 
     def reactivate(self, entry: Entry, known: EntrySource) -> bool:

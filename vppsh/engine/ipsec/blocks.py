@@ -64,7 +64,7 @@ class KeyStream:
         counters = np.empty((n, count, AES_BLOCK), np.uint8)
         counters[:, :, : nonces.shape[1]] = nonces[:, None, :]
         numbers = np.arange(self._first, self._first + count, dtype=">u4")
-        counters[:, :, nonces.shape[1] :] = numbers.view(np.uint8).reshape(count, -1)
+        counters[:, :, nonces.shape[1] :] = numbers.view(np.uint8).reshape(count, numbers.itemsize)
         return self._blocks.encrypt(counters).reshape(n, count * AES_BLOCK)[:, :length]
 
     def apply(self, rows: Matrix, at: int, lengths: Lengths, nonces: Matrix) -> None:

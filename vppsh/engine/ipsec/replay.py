@@ -14,8 +14,7 @@ from numpy.typing import NDArray
 
 MINIMUM = 64
 SHOWN = 64
-WORD = 1 << 32
-LOW = WORD - 1
+LOW = (1 << 32) - 1
 # Without a window, a number that lies further behind than this has wrapped.
 FAR_BEHIND = 1 << 30
 
@@ -132,33 +131,25 @@ class ReplayWindow:
         return Advanced(np.zeros(len(sequence), np.bool_), tops, lost)
 
     def _is_replayed(self, sequence: int, high: int) -> bool:
-        """Whether a packet that decrypted with this number is out of the window, or there already."""
+        """Whether a packet that decrypted with this number is out of the window, or there already.
+
+        Extended numbers are compared whole. VPP looks at the lower halves, and may take an old packet for a new one when another
+        packet of its vector begins a new upper half.
+        """
         if not self.checks:
             return False
-        low, upper, mask = self.top & LOW, self.top >> 32, self.size - 1
-        if not self.extended:
-            if sequence > low:
-                return False
-            return low >= (sequence + self.size) & LOW or not self.missing[sequence & mask]
-        below = sequence < (low - self.size + 1) & LOW
-        if low >= self.size - 1:
-            if below:
-                return high == upper
-            return sequence <= low and not self.missing[sequence & mask]
-        if below and sequence > low:
+        if self.extended:
+            behind = self.top - (high << 32 | sequence)
+            return behind >= 0 and (behind >= self.size or not self.missing[sequence & (self.size - 1)])
+        if sequence > self.top:
             return False
-        return not self.missing[sequence & mask]
+        return self.top >= (sequence + self.size) & LOW or not self.missing[sequence & (self.size - 1)]
 
     def _accept(self, sequence: int, high: int) -> int:
         """Note a packet; how many numbers are lost by that."""
-        low, upper = self.top & LOW, self.top >> 32
-        wraps = _signed(high - upper) if self.extended else 0
-        if wraps == 0 and sequence > low:
-            return self._shift(sequence - low)
-        if wraps > 0:
-            lost = self._shift((sequence - low) & LOW)
-            self.top = high << 32 | sequence
-            return lost
+        number = high << 32 | sequence if self.extended else sequence
+        if number > self.top:
+            return self._shift(number - self.top)
         self.missing[sequence & (self.size - 1)] = False
         return 0
 
@@ -186,9 +177,3 @@ class ReplayWindow:
 
 def _u32(value: int) -> np.uint32:
     return np.uint32(value & LOW)
-
-
-def _signed(value: int) -> int:
-    """A difference of two unsigned numbers as C's int has it."""
-    value &= LOW
-    return value - WORD if value >> 31 else value

@@ -172,7 +172,7 @@ def test_equal_addresses_in_two_tables_do_not_meet(vppsh: Run) -> None:
 
 def test_senders_are_told_the_mtu_and_what_may_be_cut_is(vppsh: Run) -> None:
     answer = vppsh("run", "--echo", RECIPES / "pmtu.vpp").stdout
-    whole, shorter, divisible, six = answer.split("vpp# show trace\n")[1:]
+    whole, shorter, divisible, six, far = answer.split("vpp# show trace\n")[1:]
     assert "ip4-input: ip4 MTU exceeded and DF set" in whole
     assert "ICMP destination_unreachable fragmentation_needed_and_dont_fragment_set" in whole
     assert (1400).to_bytes(4, "big").hex() in whole
@@ -182,3 +182,5 @@ def test_senders_are_told_the_mtu_and_what_may_be_cut_is(vppsh: Run) -> None:
     assert "ICMP packet_too_big" in six
     assert "ip6-input: ip6 MTU exceeded" in six
     assert sent(answer)[-1] == {"pg0": 2, "pg1": 3}
+    assert "ip4-pmtu-dpo\n  path mtu:600 packet size:1500\n" in far
+    assert far.count("mtu:1400 next:") == 3

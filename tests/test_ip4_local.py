@@ -28,10 +28,10 @@ def l4_checksum(src: int, dst: int, protocol: int, payload: bytes, at: int) -> b
     return payload[:at] + struct.pack(">H", total) + payload[at + 2 :]
 
 
-def packet_to_us(rng: random.Random) -> tuple[bytes, dict[str, object]]:
+def packet_to_us(rng: random.Random, sender: str = "") -> tuple[bytes, dict[str, object]]:
     """A packet, and what is special about it."""
     protocol = rng.choice((TCP, UDP, UDP, ICMP, OSPF))
-    who = rng.choice(("neighbour", "neighbour", "neighbour", "us", "nobody"))
+    who = sender or rng.choice(("neighbour", "neighbour", "neighbour", "us", "nobody"))
     src = number(SOURCES[who])
     data = rng.randbytes(rng.choice((0, 1, 30, 31)))
     about: dict[str, object] = {"protocol": protocol, "who": who, "wrong": False, "long": False, "fragment": rng.random() < 0.1}
@@ -72,14 +72,13 @@ def local_twin(about: dict[str, object]) -> tuple[str, str]:
     return nodes.get(int(str(about["protocol"])), "ip4-punt"), "unknown_protocol"
 
 
-@pytest.mark.parametrize("scattered", [False, True])
-@pytest.mark.parametrize("size", SIZES)
-def test_each_packet_to_us_is_judged_on_its_own(size: int, scattered: bool) -> None:
+def judge(size: int, scattered: bool, sender: str = "") -> None:
+    """Let ip4-receive have packets of several senders, or of one, and compare what becomes of each with the twin."""
     seed = random.randrange(1 << 30)
     print("seed", seed)
     rng = random.Random(seed)
     router = Router()
-    packets, about = zip(*(packet_to_us(rng) for _ in range(size)), strict=True)
+    packets, about = zip(*(packet_to_us(rng, sender) for _ in range(size)), strict=True)
     frame = router.frame(*packets, scattered=scattered)
     rows = frame.indices(router.engine.buffers).copy()
     call(router.engine, "ip4-lookup", frame)
@@ -88,6 +87,17 @@ def test_each_packet_to_us_is_judged_on_its_own(size: int, scattered: bool) -> N
     for row, slot, facts in zip(rows.tolist(), nexts, about, strict=True):
         seen = (node.nexts[slot].name, router.error_name(int(router.engine.buffers.error[row])))
         assert seen == local_twin(facts), facts
+
+
+@pytest.mark.parametrize("scattered", [False, True])
+@pytest.mark.parametrize("size", SIZES)
+def test_each_packet_to_us_is_judged_on_its_own(size: int, scattered: bool) -> None:
+    judge(size, scattered)
+
+
+@pytest.mark.parametrize("sender", ["neighbour", "us", "nobody"])
+def test_packets_of_one_sender_are_judged_alike(sender: str) -> None:
+    judge(200, False, sender)
 
 
 def test_what_was_translated_on_its_way_is_not_checked_again() -> None:

@@ -76,7 +76,9 @@ class Mtrie:
         return found
 
     def find(self, fib_index: int, address: int) -> int:
-        """The load-balance of one address."""
+        """The load-balance of one address; 0 in a table that does not exist."""
+        if not 0 <= fib_index < len(self.root) // ROOT:
+            return 0
         leaf = int(self.root[fib_index * ROOT + (address >> 16)])
         if leaf < 0:
             leaf = int(self.plies[~leaf + (address >> 8 & 255)])

@@ -25,6 +25,7 @@ from vppsh.engine.fib.fib import Fib
 from vppsh.engine.frame import Frame
 from vppsh.engine.l4_checksum import ip4_l4_intact
 from vppsh.engine.slot_table import SlotTable
+from vppsh.engine.uniform import common
 from vppsh.engine.wire import ip4, ip_protocol, udp
 from vppsh.registry import arc, demux, feature, node
 
@@ -35,6 +36,8 @@ LOCAL_ARC = arc("ip4-local", "ip4-local", "ip4-receive", end="ip4-local-end-of-a
 END_OF_ARC = feature("ip4-local", "ip4-local-end-of-arc")
 ICMP_PROTOCOL = demux("ip4-local", ip_protocol.ICMP, "ip4-icmp-input")
 
+# Comparing a numpy number with a member of an enumeration takes as long as a pass over a vector.
+RECEIVE = int(DpoType.RECEIVE)
 BROADCAST = np.uint32(0xFFFFFFFF)
 COMPUTED = np.uint32(BufferFlag.L4_CHECKSUM_COMPUTED)
 CORRECT = np.uint32(BufferFlag.L4_CHECKSUM_CORRECT)
@@ -55,11 +58,11 @@ def _check_sums(ctx: Context, frame: Frame, header: NDArray[np.void], errors: ND
     protocol = header["protocol"]
     is_udp = protocol == ip_protocol.UDP
     checked = is_udp | (protocol == ip_protocol.TCP)
-    if not checked.any():
+    if not np.count_nonzero(checked):
         return
     flags = buffers.flags[frame.rows]
     unknown = checked & (flags & COMPUTED == 0)
-    if unknown.any():
+    if np.count_nonzero(unknown):
         part = frame.pick(buffers, unknown)
         without = is_udp[unknown] & (buffers.load(part, udp.HEADER, ip4.HEADER.itemsize)["checksum"] == udp.NO_CHECKSUM)
         intact = without | ip4_l4_intact(buffers, part)
@@ -85,14 +88,25 @@ def _check_sources(ctx: Context, frame: Frame, header: NDArray[np.void], errors:
     interfaces: NDArray[np.int32] = buffers.rx_sw_if_index[rows]
     destination = buffers.adj_index[rows].copy()
     if received:
-        owners = fib.receives.sw_if_index[destination]
+        owners = fib.receives.sw_if_index.take(destination)
         interfaces = np.where(owners >= 0, owners, interfaces)
-    found = fib.ip4.mtrie.lookup(tables, header["src"].astype(np.uint32))
     buffers.adj_index_rx[rows] = destination
-    buffers.adj_index[rows] = found
     balances = fib.load_balances
+    sources = header["src"]
+    source, table = common(sources), common(tables)
+    if source is not None and table is not None:
+        # One sender: the far end of a tunnel, for example.
+        one = fib.ip4.mtrie.find(table, source)
+        buffers.adj_index[rows] = one
+        one_list = balances.urpf[one]
+        if balances.dpo_type[one] != RECEIVE and one_list >= 0 and fib.urpfs.size[one_list]:
+            return interfaces
+        found = np.full(frame.n, one, np.int32)
+    else:
+        found = fib.ip4.mtrie.lookup(tables, sources.astype(np.uint32))
+        buffers.adj_index[rows] = found
     good = errors == UNKNOWN_PROTOCOL
-    ours = balances.dpo_type[found] == DpoType.RECEIVE
+    ours = balances.dpo_type[found] == RECEIVE
     errors[good & ours] = SPOOFED_LOCAL_PACKETS
     lists = balances.urpf[found]
     unreachable = ((lists < 0) | (fib.urpfs.size[lists] == 0)) & (header["dst"] != BROADCAST)
@@ -107,19 +121,23 @@ def _local(ctx: Context, frame: Frame, *, head: bool, received: bool = False) ->
     rows = frame.rows
     # Load.
     header = buffers.load(frame, ip4.HEADER)
+    flags = buffers.flags[rows] | MARKS
     buffers.l3_hdr_offset[rows] = buffers.current_data[rows]
-    buffers.flags[rows] |= MARKS
+    buffers.flags[rows] = flags
     # Decide.
     fragment = ip4.is_fragment(header["flags_and_offset"]) != 0
-    nexts = np.where(fragment, REASSEMBLY, ctx.get(LocalProtocols).slots[header["protocol"]])
+    nexts = ctx.get(LocalProtocols).slots.take(header["protocol"])
+    if np.count_nonzero(fragment):
+        nexts[fragment] = REASSEMBLY
     errors = np.full(frame.n, UNKNOWN_PROTOCOL, np.int32)
     interfaces = buffers.rx_sw_if_index[rows]
     if head:
-        plain = ~fragment & (buffers.flags[rows] & NATED == 0)
-        if plain.all():
+        plain = ~fragment & (flags & NATED == 0)
+        n_plain = np.count_nonzero(plain)
+        if n_plain == frame.n:
             _check_sums(ctx, frame, header, errors)
             interfaces = _check_sources(ctx, frame, header, errors, received)
-        elif plain.any():
+        elif n_plain:
             part, some = frame.pick(buffers, plain), errors[plain]
             _check_sums(ctx, part, header[plain], some)
             interfaces = interfaces.copy()
@@ -128,7 +146,7 @@ def _local(ctx: Context, frame: Frame, *, head: bool, received: bool = False) ->
     # Act.
     good = errors == UNKNOWN_PROTOCOL
     nexts[~good] = DROP
-    buffers.error[rows] = ctx.error_base + errors
+    buffers.error[rows] = errors + ctx.error_base
     if head and arcs["ip4-local"].used:
         featured = np.asarray(arcs.start(arcs["ip4-local"], ctx, frame, interfaces, -1))
         nexts = np.where(good & (featured >= 0), featured, nexts)

@@ -25,7 +25,8 @@ NEXTS = ("error-punt", "error-drop", "ethernet-input", "ip4-input", "ip6-input",
 BY_PAYLOAD = {gre.TEB: ETHERNET_INPUT, ethertype.IP4: IP4_INPUT, ethertype.IP6: IP6_INPUT, ethertype.MPLS: MPLS_INPUT}
 KEY_BYTES = gre.KEY.itemsize
 HEADER_BYTES = {Protocol.IP4: ip4.HEADER.itemsize, Protocol.IP6: ip6.HEADER.itemsize}
-TABLE_SHIFT, PAYLOAD_SHIFT = np.uint64(32), 8
+TABLE_SHIFT = np.uint64(32)
+TEB, L3 = int(Payload.TEB) << 8, int(Payload.L3) << 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +97,7 @@ def _input(ctx: Context, frame: Frame, version: Protocol) -> Nexts:
     nexts = _slots(payloads)
     last = np.empty((frame.n, 2), np.uint64)
     last[:, 0] = buffers.fib_index[rows].astype(np.uint64) << TABLE_SHIFT | keys
-    last[:, 1] = np.where(nexts == ETHERNET_INPUT, Payload.TEB << PAYLOAD_SHIFT, Payload.L3 << PAYLOAD_SHIFT)
+    last[:, 1] = np.where(nexts == ETHERNET_INPUT, TEB, L3)
     table = tunnels.by_ip4 if version is Protocol.IP4 else tunnels.by_ip6
     found = table.find(np.concatenate((ends, last), axis=1))
     errors = np.where(nexts == PUNT, UNKNOWN_PROTOCOL, NO_ERROR)

@@ -44,6 +44,7 @@ IP4_CLASS_AT, IP4_FLAGS_AT, IP4_PROTOCOL_AT, IP6_PROTOCOL_AT, INNER_SRC_AT = 1, 
 IP6_CLASS_SHIFT = 20
 MORE_FRAGMENTS = np.uint8(ip4.FLAG_MORE_FRAGMENTS >> 8)
 TABLE_SHIFT = np.uint64(8)
+P2P, SIX_RD = np.uint64(Mode.P2P), np.uint64(Mode.SIX_RD)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,11 +102,11 @@ def _find(tunnels: IpipTunnels, outer: Outer, version: Protocol, fib_index: NDAr
     """The tunnel of each packet: one between these two ends, or else a 6rd domain's."""
     last = (fib_index.astype(np.uint64) << TABLE_SHIFT)[:, None]
     table = tunnels.by_ip4 if version is Protocol.IP4 else tunnels.by_ip6
-    found = table.find(np.concatenate((outer.ends, last | np.uint64(Mode.P2P)), axis=1))
+    found = table.find(np.concatenate((outer.ends, last | P2P), axis=1))
     if version is Protocol.IP4 and tunnels.six_rds:
         missing = found == MISSING
         if np.count_nonzero(missing):
-            found[missing] = table.find(np.concatenate((outer.ends & NEAR_END, last | np.uint64(Mode.SIX_RD)), axis=1)[missing])
+            found[missing] = table.find(np.concatenate((outer.ends & NEAR_END, last | SIX_RD), axis=1)[missing])
     return found
 
 

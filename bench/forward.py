@@ -1,6 +1,6 @@
 """Forwarding inside one engine, alternated with the yardstick: the process that the forwarding cases start.
 
-usage: python -m bench.forward [--shape ip4|ip6|ecmp|reassembly] --vector N [--routes N] [--interfaces N]      prints JSON
+usage: python -m bench.forward [--shape ip4|ip6|ecmp|reassembly|ipip|ipip-decap] --vector N [--routes N] [--interfaces N]      prints JSON
 """
 
 from __future__ import annotations
@@ -35,6 +35,9 @@ STREAM = (
     "packet-generator new {{ name s limit {packets} size 64-64 interface pg0 node ethernet-input maxframe {vector} data {{ "
     "IP4: 02:00:00:00:00:02 -> 02:fe:00:00:00:01 UDP: 10.0.0.2 -> {destination} UDP: 1234 -> 4321 incrementing 22 }} }}"
 )
+
+# Headers of the packet in a tunnel: UDP from 172.16.0.2:1234 to 10.64.0.1:4321, 22 bytes.
+INNER = "45000032000000004011c468ac1000020a40000104d210e1001e0000"
 
 
 def configuration(vector: int, routes: int, interfaces: int) -> Iterator[str]:
@@ -76,6 +79,32 @@ def ecmp_configuration(vector: int) -> Iterator[str]:
     yield (
         f"packet-generator new {{ name s limit {PACKETS} size 64-64 interface pg0 node ethernet-input maxframe {vector} data {{ "
         "IP4: 02:00:00:00:00:02 -> 02:fe:00:00:00:01 UDP: 10.0.0.2 -> 10.64.0.1 UDP: 1024-65535 -> 4321 incrementing 22 } }"
+    )
+
+
+def ipip_configuration(vector: int, tunnels: int) -> Iterator[str]:
+    """CLI lines of a router whose packets go into tunnels, one for each of so many prefixes."""
+    yield from PORTS.splitlines()
+    yield from ("set interface ip address pg0 10.0.0.1/24", "set interface ip address pg1 10.0.1.1/24")
+    yield from ("ip neighbor pg1 10.0.1.2 02:00:00:00:01:02", "ip route add 192.0.2.0/24 via 10.0.1.2 pg1")
+    for number in range(tunnels):
+        yield f"create ipip tunnel src 10.0.1.1 dst 192.0.2.{number}"
+        yield f"set interface state ipip{number} up"
+        yield f"set interface unnumbered ipip{number} use pg1"
+        yield f"ip route add 10.64.{number}.0/24 via ipip{number}"
+    destination = "10.64.0.1" if tunnels == 1 else f"10.64.0.0+10.64.{tunnels - 1}.255"
+    yield STREAM.format(packets=PACKETS, vector=vector, destination=destination)
+
+
+def ipip_decap_configuration(vector: int) -> Iterator[str]:
+    """CLI lines of a router that takes packets out of a tunnel and sends them on; they are of 64 bytes then."""
+    yield from PORTS.splitlines()
+    yield from ("set interface ip address pg0 10.0.0.1/24", "set interface ip address pg1 10.0.1.1/24")
+    yield from ("ip neighbor pg1 10.0.1.2 02:00:00:00:01:02", "ip route add 10.64.0.0/16 via 10.0.1.2 pg1")
+    yield from ("create ipip tunnel src 10.0.0.1 dst 10.0.0.2", "set interface state ipip0 up", "set interface unnumbered ipip0 use pg0")
+    yield (
+        f"packet-generator new {{ name s limit {PACKETS} size 84-84 interface pg0 node ethernet-input maxframe {vector} data {{ "
+        f"IP4: 02:00:00:00:00:02 -> 02:fe:00:00:00:01 IP_IN_IP: 10.0.0.2 -> 10.0.0.1 hex 0x{INNER} incrementing 22 }} }}"
     )
 
 
@@ -156,9 +185,9 @@ def measure(vector: int, lines: Iterable[str], packets: int = PACKETS) -> dict[s
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.forward", description="Forwarding, one configuration; prints JSON.")
-    parser.add_argument("--shape", choices=("ip4", "ip6", "ecmp", "reassembly"), default="ip4")
+    parser.add_argument("--shape", choices=("ip4", "ip6", "ecmp", "reassembly", "ipip", "ipip-decap"), default="ip4")
     parser.add_argument("--vector", type=int, default=256)
-    parser.add_argument("--routes", type=int, default=1)
+    parser.add_argument("--routes", type=int, default=1, help="how many routes there are, or tunnels")
     parser.add_argument("--interfaces", type=int, default=1, help="how many interfaces transmit")
     options = parser.parse_args()
     gc.freeze()
@@ -172,6 +201,10 @@ def main() -> None:
                 lines = ecmp_configuration(options.vector)
             case "reassembly":
                 lines, packets = reassembly_configuration(options.vector, Path(folder, "fragments.pcap")), PAIRS
+            case "ipip":
+                lines = ipip_configuration(options.vector, options.routes)
+            case "ipip-decap":
+                lines = ipip_decap_configuration(options.vector)
             case _:
                 lines = configuration(options.vector, options.routes, options.interfaces)
         json.dump(measure(options.vector, lines, packets), sys.stdout)

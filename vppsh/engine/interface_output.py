@@ -67,7 +67,8 @@ def output_node_of(interface: Interface, interfaces: Interfaces) -> Callable[[Co
         if ctx.engine.tx_capture is not None:
             ctx.engine.tx_capture(frame, own)
         if not (interface.admin_up and hardware.link_up):
-            buffers.error[rows] = ctx.error_base + INTERFACE_DOWN
+            exists = own in interfaces and interfaces[own] is interface
+            buffers.error[rows] = ctx.error_base + (INTERFACE_DOWN if exists else INTERFACE_DELETED)
             return DROP
         lengths = buffers.packet_length(rows)
         interfaces.tx.add(own, frame.n, int(lengths.sum()))

@@ -106,9 +106,13 @@ class HardwareClass:
     update_adjacency: Callable[[Engine, Adjacency], None] | None = None
 
 
+def _drop(ctx: Context, frame: Frame) -> Nexts:
+    """What is sent to a device without a wire, or to one that is gone, is dropped."""
+    return 0
+
+
 def _drop_all(engine: Engine, interface: Interface) -> NodeFunction:
-    """A device without a wire: what is sent there is dropped."""
-    return lambda ctx, frame: 0
+    return _drop
 
 
 LOCAL_DEVICE = DeviceClass("local", _drop_all, link_follows_admin=False)
@@ -433,4 +437,5 @@ class Interfaces:
             return
         self._engine.graph.rename(hardware.output, f"interface-{index}-output-deleted")
         self._engine.graph.rename(hardware.tx, f"interface-{index}-tx-deleted")
+        hardware.tx.function = _drop
         self._spare.append((hardware.device_class, hardware.tx, hardware.output))

@@ -22,11 +22,13 @@ from vppsh.engine.fib.fib import Fib
 from vppsh.engine.fib.forwarding import choose
 from vppsh.engine.fib.types import Protocol
 from vppsh.engine.frame import Frame
+from vppsh.engine.ip_arrival import as_array
 from vppsh.engine.uniform import common
 from vppsh.engine.wire import mpls
 from vppsh.registry import node
 
 NEXTS = ("mpls-drop",)
+DROP = 0
 Found = NDArray[np.int32]
 Entries = NDArray[np.uint32]
 
@@ -81,6 +83,11 @@ def _pop(ctx: Context, frame: Frame, fib_index: int | NDArray[np.int32]) -> tupl
     entries: Entries = buffers.load(frame, mpls.HEADER)["entry"].astype(np.uint32)
     found = ctx.get(Fib).mpls.lookup(fib_index, mpls.label(entries) << 1 | mpls.end_of_stack(entries))
     nexts = choose(ctx, frame, found, Protocol.MPLS, buffers.packet_length(frame.rows), flow_hash)
+    missing = buffers.current_length[frame.rows] < mpls.HEADER.itemsize
+    if np.count_nonzero(missing):
+        # VPP would pop what some earlier packet left in the buffer.
+        nexts = as_array(nexts, frame.n)
+        nexts[missing] = DROP
     popped.remember(buffers, frame.rows, entries)
     buffers.advance(frame, mpls.HEADER.itemsize)
     return entries, found, nexts

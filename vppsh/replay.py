@@ -153,7 +153,7 @@ def _writer(engine: Engine, out: PcapWriter) -> Sink:
         lengths = buffers.packet_length(rows)
         if (lengths == buffers.current_length[rows]).all():
             offsets = rows.astype(np.int64) * STRIDE + HEADROOM + buffers.current_data[rows]
-            out.write(flat, offsets, lengths, np.full(len(rows), now))
+            out.write(flat, offsets, np.maximum(lengths, 0), np.full(len(rows), now))
         else:
             for index in rows.tolist():
                 out.add(buffers.packet(index), int(now))

@@ -65,7 +65,8 @@ class Capture:
             for index, length in zip(frame.indices(buffers).tolist(), buffers.packet_length(rows).tolist(), strict=True):
                 writer.add(buffers.packet(index, MAX_BYTES), time, length)
         else:
-            lengths = buffers.current_length[rows]
+            # A packet cut off within headers that were taken off has less than nothing left.
+            lengths = np.maximum(buffers.current_length[rows], 0)
             writer.write(buffers.bytes_at(BYTE), buffers.addresses(frame), lengths, np.full(frame.n, time))
 
     def close(self) -> None:

@@ -24,8 +24,6 @@ LEVELS = {
     "vppsh.settings": 0,
     "vppsh.terminal": 0,
     "vppsh.engine": 1,
-    "vppsh.targets": 2,
-    "vppsh.traces": 2,
     "vppsh.commands": 3,
 }
 FRONT_END = 4

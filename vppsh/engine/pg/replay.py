@@ -6,6 +6,7 @@ enabled again. Beyond VPP, files of the other byte order, with nanoseconds, and 
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,8 +23,6 @@ FILE_HEADER_BYTES = 24
 MAGICS = (b"\xa1\xb2\xc3\xd4", b"\xd4\xc3\xb2\xa1", b"\xa1\xb2\x3c\x4d", b"\x4d\x3c\xb2\xa1", b"\x0a\x0d\x0d\x0a")
 # Frames, and IP packets under each of the numbers that are used for them.
 LINK_TYPES = (LINK_ETHERNET, 12, LINK_RAW_IP, 228, 229)
-# Files up to this size are held in memory, so that they may change on disk while their stream lives.
-HELD_BYTES = 1 << 26
 ZEROS = np.zeros(MAX_PACKET_BYTES, np.uint8)
 ZEROS.flags.writeable = False
 
@@ -86,8 +85,7 @@ def read_recording(name: str) -> Recording:
         raise CommandError(str(error)) from error
     if file.cut_off:
         raise CommandError(f"short read `{name}'")
-    raw = np.array(file.data) if file.size <= HELD_BYTES else file.data
-    return recording(raw, packets.offset, packets.length.astype(np.int64), packets.original.astype(np.int64), name)
+    return recording(file.data, packets.offset, packets.length.astype(np.int64), packets.original.astype(np.int64), name)
 
 
 def recording(raw: NDArray[np.uint8], offsets: Integers, stored: Integers, lengths: Integers, name: str) -> Recording:
@@ -99,14 +97,19 @@ def recording(raw: NDArray[np.uint8], offsets: Integers, stored: Integers, lengt
 
 
 def _check_header(name: str) -> None:
+    path = Path(name)
     try:
-        with Path(name).open("rb") as file:
-            try:
-                header = file.read(FILE_HEADER_BYTES)
-            except OSError as error:
-                raise CommandError(f"read file header `{name}': {error.strerror}") from error
+        if path.is_fifo():
+            raise CommandError(f"open `{name}': a pipe would make the dataplane wait")
+        file = os.open(path, os.O_RDONLY)
+    except (OSError, ValueError) as error:
+        raise CommandError(f"open `{name}': {getattr(error, 'strerror', None) or error}") from error
+    try:
+        header = os.read(file, FILE_HEADER_BYTES)
     except OSError as error:
-        raise CommandError(f"open `{name}': {error.strerror}") from error
+        raise CommandError(f"read file header `{name}': {error.strerror}") from error
+    finally:
+        os.close(file)
     if len(header) < FILE_HEADER_BYTES:
         # VPP names the last error there was, which has nothing to do with the file.
         raise CommandError(f"read file header `{name}': Operation not supported")

@@ -1,8 +1,8 @@
 """Capture files: pcap and pcapng, read without loading them.
 
-A file is mapped, never read as a whole: `blocks()` yields columns that say where packets lie, and
-`copy_ranges(file.data, packets.offset, ...)` (ranges.py) takes their bytes from there. Memory stays that
-of one block of packets, whatever the file's size. Compressed files and pipes are not read.
+`blocks()` yields columns that say where packets lie, and `copy_ranges(file.data, packets.offset, ...)`
+(ranges.py) takes their bytes from there. Large files are mapped, so that memory stays that of one block of
+packets; those may not get shorter while they are in use. Compressed files and pipes are not read.
 """
 
 from __future__ import annotations
@@ -30,18 +30,22 @@ OTHER_KINDS = (
 )
 
 
-class PcapFile:
-    """A capture file; it stays mapped for as long as this object or an array of its bytes is in use.
+# Files up to this size are held in memory: they may change on disk.
+HELD_BYTES = 1 << 26
 
-    data        the whole file as uint8 bytes, mapped
+
+class PcapFile:
+    """A capture file; it stays open for as long as this object or an array of its bytes is in use.
+
+    data        the whole file as uint8 bytes
     interfaces  link types and snap lengths: one for pcap, those declared so far for pcapng
     cut_off     a sentence about the last record when the file ends within it, else None; known once all is read
     """
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
-        self._file = CaptureFile(self.path, _map(self.path))
-        self._records = self._open(bytes(self._file.mapped[:8]))
+        self._file = CaptureFile(self.path, _open(self.path))
+        self._records = self._open(bytes(self._file.content[:8]))
 
     def _open(self, begin: bytes) -> PcapRecords | PcapngRecords:
         if begin[:4] in MAGICS:
@@ -87,7 +91,7 @@ class PcapFile:
     def bytes_of(self, packets: Packets, position: int) -> bytes:
         """One packet's captured bytes."""
         start = int(packets.offset[position])
-        return self._file.mapped[start : start + int(packets.length[position])]
+        return self._file.content[start : start + int(packets.length[position])]
 
     def _require(self, packets: Packets, link_types: Collection[int]) -> None:
         for number, interface in enumerate(self.interfaces):
@@ -96,14 +100,15 @@ class PcapFile:
                 raise self._file.fault(interface.at, f"link type {link_type_name(interface.link_type)}: only {wanted} can be used here")
 
 
-def _map(path: Path) -> mmap.mmap:
+def _open(path: Path) -> mmap.mmap | bytes:
     try:
         # Asked before it is opened: a pipe would make us wait for its other end.
         if not stat.S_ISREG(path.stat().st_mode):
             raise InputFileError(f"{path}: not a regular file")
         with path.open("rb") as file:
-            if os.fstat(file.fileno()).st_size == 0:
+            size = os.fstat(file.fileno()).st_size
+            if size == 0:
                 raise InputFileError(f"{path}: the file is empty")
-            return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+            return file.read() if size <= HELD_BYTES else mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
     except OSError as error:
         raise InputFileError(f"{path}: {error.strerror}") from error

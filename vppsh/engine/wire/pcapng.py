@@ -82,20 +82,20 @@ class PcapngRecords:
         file = self.file
         if file.size - at < SMALLEST_BLOCK:
             return file.end_early(at, SMALLEST_BLOCK)
-        kind, size = self._head.unpack_from(file.mapped, at)
+        kind, size = self._head.unpack_from(file.content, at)
         if kind == SECTION_HEADER:
-            order = BYTE_ORDERS.get(bytes(file.mapped[at + 8 : at + 12]))
+            order = BYTE_ORDERS.get(bytes(file.content[at + 8 : at + 12]))
             if order is None:
                 raise file.fault(at + 8, "a section of unknown byte order")
             self._set_order(order)
-            size = self._head.unpack_from(file.mapped, at)[1]
+            size = self._head.unpack_from(file.content, at)[1]
         if size < SMALLEST_OF.get(kind, SMALLEST_BLOCK) or size % 4 or size > LARGEST_BLOCK:
             raise file.fault(at, f"a block of {size} bytes: this is no pcapng block")
         if size > file.size - at:
             if at == 0:
                 raise file.fault(0, f"the file ends within its header of {size} bytes")
             return file.end_early(at, size)
-        again = self._head.unpack_from(file.mapped, at + size - 8)[1]
+        again = self._head.unpack_from(file.content, at + size - 8)[1]
         if again != size:
             raise file.fault(at, f"a block of {size} bytes that says {again} at its end")
         if kind == SECTION_HEADER:
@@ -105,13 +105,13 @@ class PcapngRecords:
         return int(size)
 
     def _section(self, at: int) -> None:
-        major, minor = struct.unpack_from(f"{self._order}HH", self.file.mapped, at + 12)
+        major, minor = struct.unpack_from(f"{self._order}HH", self.file.content, at + 12)
         if major != 1:
             raise self.file.fault(at + 12, f"pcapng version {major}.{minor} is unknown (1.0 is current)")
         self._first_interface = len(self.file.interfaces)
 
     def _interface(self, at: int, size: int) -> None:
-        link_type, snap_length = struct.unpack_from(f"{self._order}HxxI", self.file.mapped, at + 8)
+        link_type, snap_length = struct.unpack_from(f"{self._order}HxxI", self.file.content, at + 8)
         name, resolution, offset = "", MICROSECONDS, 0
         for code, value in self._options(at + 16, at + size - 4):
             if code == OPTION_NAME:
@@ -127,12 +127,12 @@ class PcapngRecords:
 
     def _options(self, at: int, end: int) -> Iterator[tuple[int, bytes]]:
         while at + 4 <= end:
-            code, length = struct.unpack_from(f"{self._order}HH", self.file.mapped, at)
+            code, length = struct.unpack_from(f"{self._order}HH", self.file.content, at)
             if code == OPTION_END:
                 return
             if at + 4 + length > end:
                 raise self.file.fault(at, f"an option of {length} bytes in a block that has {end - at - 4} left")
-            yield code, bytes(self.file.mapped[at + 4 : at + 4 + length])
+            yield code, bytes(self.file.content[at + 4 : at + 4 + length])
             at += 4 + (length + 3) // 4 * 4
 
     # The packets in the blocks.

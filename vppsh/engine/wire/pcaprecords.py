@@ -104,11 +104,11 @@ class CaptureFile:
     cut_off     what is missing of the last record, as a sentence; None when the file is whole
     """
 
-    def __init__(self, path: Path, mapped: mmap.mmap) -> None:
+    def __init__(self, path: Path, content: mmap.mmap | bytes) -> None:
         self.path = path
-        self.mapped = mapped
-        self.size = len(mapped)
-        self.data: NDArray[np.uint8] = np.frombuffer(mapped, np.uint8)
+        self.content = content
+        self.size = len(content)
+        self.data: NDArray[np.uint8] = np.frombuffer(content, np.uint8)
         self.interfaces: list[CaptureInterface] = []
         self.cut_off: str | None = None
 
@@ -127,10 +127,10 @@ class PcapRecords:
 
     def __init__(self, file: CaptureFile) -> None:
         self.file = file
-        order, self._tick = MAGICS[bytes(file.mapped[:4])]
+        order, self._tick = MAGICS[bytes(file.content[:4])]
         if file.size < FILE_HEADER:
             raise file.fault(0, f"a pcap header is {FILE_HEADER} bytes long, the file has {file.size}")
-        major, minor, snap_length, link_type = struct.unpack_from(f"{order}HH8xII", file.mapped, 4)
+        major, minor, snap_length, link_type = struct.unpack_from(f"{order}HH8xII", file.content, 4)
         if major != 2:
             raise file.fault(4, f"pcap version {major}.{minor} is unknown (2.4 is current)")
         # The upper bits of the field tell about frame check sequences.
@@ -156,7 +156,7 @@ class PcapRecords:
         """Bytes of a whole record with a sound length, else 0."""
         if at + RECORD_HEADER > self.file.size:
             return 0
-        length: int = self._length.unpack_from(self.file.mapped, at + 8)[0]
+        length: int = self._length.unpack_from(self.file.content, at + 8)[0]
         size = RECORD_HEADER + length
         return size if length <= self._longest and at + size <= self.file.size else 0
 
@@ -182,7 +182,7 @@ class PcapRecords:
         left = self.file.size - at
         if left < RECORD_HEADER:
             return self.file.end_early(at, RECORD_HEADER)
-        length = self._length.unpack_from(self.file.mapped, at + 8)[0]
+        length = self._length.unpack_from(self.file.content, at + 8)[0]
         if length > MAX_PACKET:
             raise self.file.fault(at, f"a packet of {length} bytes: this is no pcap record (the most is {MAX_PACKET})")
         if length > self._snap:

@@ -80,6 +80,8 @@ def percent_save(ctx: CommandContext, args: Args) -> str:
 def percent_source(ctx: CommandContext, args: Args) -> str:
     """Execute the lines of a file as if typed, each followed by a run of the dataplane; the first one that fails ends it."""
     try:
+        if Path(args.file).expanduser().is_fifo():
+            raise CommandError(f"{args.file}: a pipe would make the dataplane wait")
         text = Path(args.file).expanduser().read_text(encoding="utf-8", errors="surrogateescape")
     except (OSError, RuntimeError, ValueError) as error:
         raise CommandError(f"{args.file}: {getattr(error, 'strerror', None) or error}") from error

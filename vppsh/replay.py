@@ -92,7 +92,7 @@ def _replay(session: Session, source: PcapFile, options: argparse.Namespace) -> 
     if out is not None:
         sys.stdout.write(f"{out.packets} packets written to {out.path}\n")
     if source.cut_off:
-        sys.stderr.write(f"vppsh: {source.path}: {source.cut_off}\n")
+        sys.stderr.write(f"vppsh: {source.cut_off}\n")
     if stream.sent < len(packets):
         sys.stderr.write(f"vppsh: stopped after {stream.sent} of {len(packets)} packets\n")
         return ExitStatus.FAILED

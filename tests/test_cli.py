@@ -13,8 +13,10 @@ Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
 def test_version_loads_nothing_heavy(root: Path) -> None:
-    code = ("import sys; from vppsh.cli import main\ntry: main(['--version'])\nexcept SystemExit: pass\n"
-            "print([name for name in ('numpy', 'scapy', 'prompt_toolkit', 'textual', 'kubernetes') if name in sys.modules])")
+    code = (
+        "import sys; from vppsh.cli import main\ntry: main(['--version'])\nexcept SystemExit: pass\n"
+        "print([name for name in ('numpy', 'scapy', 'prompt_toolkit', 'textual', 'kubernetes') if name in sys.modules])"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=root, check=True)
     assert done.stdout.startswith("vppsh ")
     assert done.stdout.endswith("[]\n")
@@ -60,16 +62,19 @@ def test_what_exec_prints_goes_to_stderr(vppsh: Run, tmp_path: Path) -> None:
     assert (done.stdout, done.stderr) == ("answer\n", "aside\n")
 
 
-@pytest.mark.parametrize(("arguments", "status"), [
-    (("--nonsense",), 2),
-    (("run",), 2),
-    (("run", "/no/such/file"), 1),
-    (("run", "/"), 1),
-    (("--vector-size", "0", "-c", "echo"), 2),
-    (("--vector-size", "5000", "-c", "echo"), 2),
-    (("--vector-size", "many", "-c", "echo"), 2),
-    (("run", "x", "-c", "echo"), 2),
-])
+@pytest.mark.parametrize(
+    ("arguments", "status"),
+    [
+        (("--nonsense",), 2),
+        (("run",), 2),
+        (("run", "/no/such/file"), 1),
+        (("run", "/"), 1),
+        (("--vector-size", "0", "-c", "echo"), 2),
+        (("--vector-size", "5000", "-c", "echo"), 2),
+        (("--vector-size", "many", "-c", "echo"), 2),
+        (("run", "x", "-c", "echo"), 2),
+    ],
+)
 def test_wrong_usage(vppsh: Run, arguments: tuple[str, ...], status: int) -> None:
     done = vppsh(*arguments)
     assert done.returncode == status
@@ -78,14 +83,18 @@ def test_wrong_usage(vppsh: Run, arguments: tuple[str, ...], status: int) -> Non
     assert "Traceback" not in done.stderr
 
 
-@pytest.mark.parametrize("data", [
-    bytes(range(256)) * 40,
-    b"\xff\xfe{\n" * 10,
-    b"x" * 1_100_000 + b"\n",
-    b"packet-generator new {\n name x\n",
-    b"\0\n\r\n\x1b[31m\n",
-    b"echo \xff\xf0\n{",
-], ids=["all bytes", "open braces", "a long line", "an open stream", "controls", "an open end"])
+@pytest.mark.parametrize(
+    "data",
+    [
+        bytes(range(256)) * 40,
+        b"\xff\xfe{\n" * 10,
+        b"x" * 1_100_000 + b"\n",
+        b"packet-generator new {\n name x\n",
+        b"\0\n\r\n\x1b[31m\n",
+        b"echo \xff\xf0\n{",
+    ],
+    ids=["all bytes", "open braces", "a long line", "an open stream", "controls", "an open end"],
+)
 def test_bad_input_is_an_error_and_no_accident(root: Path, data: bytes) -> None:
     done = subprocess.run([sys.executable, "-m", "vppsh"], input=data, capture_output=True, cwd=root, timeout=60, check=False)
     assert done.returncode == 1

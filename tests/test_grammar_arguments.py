@@ -89,10 +89,15 @@ def test_a_sequence_takes_its_parts_and_leaves_the_rest() -> None:
     assert parse(STATE, "loop1 upwards now") == ({"interface": 2, "flags": 1}, "wards now")
 
 
-@pytest.mark.parametrize(("text", "message"), [
-    ("", "unknown interface `'"), ("nosuch0 up\n", "unknown interface `nosuch0 up'"), ("loop0", "unknown flags `'"),
-    ("loop0 sideways", "unknown flags `sideways'"),
-])
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "unknown interface `'"),
+        ("nosuch0 up\n", "unknown interface `nosuch0 up'"),
+        ("loop0", "unknown flags `'"),
+        ("loop0 sideways", "unknown flags `sideways'"),
+    ],
+)
 def test_required_parts_have_their_own_error(text: str, message: str) -> None:
     with pytest.raises(CommandError, match=f"^{re.escape(message)}$"):
         parse(STATE, text)
@@ -110,7 +115,11 @@ def test_options_come_in_any_order_until_the_input_ends() -> None:
     assert values is not None
     assert (values["is_add"], values["table"], values["via"], values["prefix"].length) == (False, 7, 2, 16)
     assert parse(ROUTE, "10.1.0.0/16 via loop0")[0] == {
-        "is_add": True, "table": 0, "prefix": values["prefix"], "next_hop": None, "via": 1,
+        "is_add": True,
+        "table": 0,
+        "prefix": values["prefix"],
+        "next_hop": None,
+        "via": 1,
     }
 
 
@@ -147,18 +156,21 @@ def test_blocks_read_what_is_in_braces() -> None:
     assert parse(grammar, "limit 3") == (None, "limit 3")
 
 
-@pytest.mark.parametrize(("argument", "text", "value"), [
-    (signed("v"), "-5", -5),
-    (hexadecimal("v"), "ff", 255),
-    (floating("v"), "1e3", 1000.0),
-    (hex_string("v"), "00ff", b"\x00\xff"),
-    (rest_of_line("v"), "a  b \n", "a  b "),
-    (mac("v"), "1:2:3:4:5:6", bytes([1, 2, 3, 4, 5, 6])),
-    (on_off("v"), "disable", False),
-    (pattern("v", r"(\d+)-(\d+)", lambda found: range(int(found[1]), int(found[2]))), "3-9", range(3, 9)),
-    (unsigned("v", bits=8), "255", 255),
-    (string("v", many=True), "one", ("one",)),
-])
+@pytest.mark.parametrize(
+    ("argument", "text", "value"),
+    [
+        (signed("v"), "-5", -5),
+        (hexadecimal("v"), "ff", 255),
+        (floating("v"), "1e3", 1000.0),
+        (hex_string("v"), "00ff", b"\x00\xff"),
+        (rest_of_line("v"), "a  b \n", "a  b "),
+        (mac("v"), "1:2:3:4:5:6", bytes([1, 2, 3, 4, 5, 6])),
+        (on_off("v"), "disable", False),
+        (pattern("v", r"(\d+)-(\d+)", lambda found: range(int(found[1]), int(found[2]))), "3-9", range(3, 9)),
+        (unsigned("v", bits=8), "255", 255),
+        (string("v", many=True), "one", ("one",)),
+    ],
+)
 def test_values(argument: Argument, text: str, value: object) -> None:
     assert parse(argument, text)[0] == {"v": value}
 
@@ -172,24 +184,27 @@ def test_a_small_number_does_not_take_a_large_one() -> None:
     assert parse(unsigned("v", bits=8), "256") == (None, "256")
 
 
-@pytest.mark.parametrize(("argument", "text", "expected"), [
-    (STATE, "", ["loop0", "loop1"]),
-    (STATE, "loop1 ", ["up", "down", "punt"]),
-    (STATE, "loop1 up ", []),
-    (STATE, "nosuch0 ", []),
-    (ROUTE, "", ["add", "del", "table", "<prefix>", "via"]),
-    (ROUTE, "add table ", ["<table>"]),
-    (ROUTE, "add table 3 ", ["del", "table", "<prefix>", "via"]),
-    (ROUTE, "via ", ["<next-hop>", "loop0", "loop1"]),
-    (ROUTE, "via 10.0.0.1 ", ["loop0", "loop1", "add", "del", "table", "<prefix>", "via"]),
-    (ROUTE, "nonsense ", []),
-    (block(keyed("name", string("name"))), "", ["{"]),
-    (block(keyed("name", string("name"))), "{ ", ["name"]),
-    (block(keyed("name", string("name"))), "{ name ", ["<name>"]),
-    (block(keyed("name", string("name"))), "{ name x ", ["}"]),
-    (block(keyed("name", string("name"))), "{ name x } ", []),
-    (raw("[max <n>]"), "", ["[max <n>]"]),
-])
+@pytest.mark.parametrize(
+    ("argument", "text", "expected"),
+    [
+        (STATE, "", ["loop0", "loop1"]),
+        (STATE, "loop1 ", ["up", "down", "punt"]),
+        (STATE, "loop1 up ", []),
+        (STATE, "nosuch0 ", []),
+        (ROUTE, "", ["add", "del", "table", "<prefix>", "via"]),
+        (ROUTE, "add table ", ["<table>"]),
+        (ROUTE, "add table 3 ", ["del", "table", "<prefix>", "via"]),
+        (ROUTE, "via ", ["<next-hop>", "loop0", "loop1"]),
+        (ROUTE, "via 10.0.0.1 ", ["loop0", "loop1", "add", "del", "table", "<prefix>", "via"]),
+        (ROUTE, "nonsense ", []),
+        (block(keyed("name", string("name"))), "", ["{"]),
+        (block(keyed("name", string("name"))), "{ ", ["name"]),
+        (block(keyed("name", string("name"))), "{ name ", ["<name>"]),
+        (block(keyed("name", string("name"))), "{ name x ", ["}"]),
+        (block(keyed("name", string("name"))), "{ name x } ", []),
+        (raw("[max <n>]"), "", ["[max <n>]"]),
+    ],
+)
 def test_what_may_follow(argument: Argument, text: str, expected: list[str]) -> None:
     assert offers(argument, text) == expected
 

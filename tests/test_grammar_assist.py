@@ -37,27 +37,30 @@ def texts(session: Session, line: str) -> list[str]:
     return [line[: completion.start] + completion.text for completion in session.complete(line, len(line)) if completion.text]
 
 
-@pytest.mark.parametrize(("line", "expected"), [
-    ("se", ["set"]),
-    ("set ", ["set interface", "set terminal"]),
-    ("set interface st", ["set interface state"]),
-    ("set int st l", ["set int st loop0", "set int st loop1"]),
-    ("set interface state loop1 ", ["set interface state loop1 up", "set interface state loop1 down"]),
-    ("set interface state loop1 d", ["set interface state loop1 down"]),
-    ("set interface state nosuch ", []),
-    ("show abf ", []),
-    ("packet-generator new { li", ["packet-generator new { limit"]),
-    ("packet-generator new {li", ["packet-generator new {limit"]),
-    ("packet-generator new li", ["packet-generator new limit"]),
-    ("packet-generator new { name x limit 5 p", ["packet-generator new { name x limit 5 pcap"]),
-    ("packet-generator new { name { inside the na", []),
-    ("packet-generator new { name x } l", []),
-    ("show { ma", ["show { macro"]),
-    ("show macro | gr", ["show macro | grep"]),
-    ("show macro | grep x | co", ["show macro | grep x | count"]),
-    ("%so", ["%source"]),
-    ("trace add 5", []),
-])
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("se", ["set"]),
+        ("set ", ["set interface", "set terminal"]),
+        ("set interface st", ["set interface state"]),
+        ("set int st l", ["set int st loop0", "set int st loop1"]),
+        ("set interface state loop1 ", ["set interface state loop1 up", "set interface state loop1 down"]),
+        ("set interface state loop1 d", ["set interface state loop1 down"]),
+        ("set interface state nosuch ", []),
+        ("show abf ", []),
+        ("packet-generator new { li", ["packet-generator new { limit"]),
+        ("packet-generator new {li", ["packet-generator new {limit"]),
+        ("packet-generator new li", ["packet-generator new limit"]),
+        ("packet-generator new { name x limit 5 p", ["packet-generator new { name x limit 5 pcap"]),
+        ("packet-generator new { name { inside the na", []),
+        ("packet-generator new { name x } l", []),
+        ("show { ma", ["show { macro"]),
+        ("show macro | gr", ["show macro | grep"]),
+        ("show macro | grep x | co", ["show macro | grep x | count"]),
+        ("%so", ["%source"]),
+        ("trace add 5", []),
+    ],
+)
 def test_completions(session: Session, line: str, expected: list[str]) -> None:
     assert texts(session, line) == expected
 
@@ -78,7 +81,9 @@ def test_only_the_text_before_the_cursor_counts(session: Session) -> None:
 
 def test_question_mark_shows_the_commands_below(session: Session) -> None:
     assert [line.split("  ")[1] for line in session.help("set ter").splitlines()] == [
-        "set terminal ansi", "set terminal history", "set terminal pager",
+        "set terminal ansi",
+        "set terminal history",
+        "set terminal pager",
     ]
     assert session.help("set interface state ") == session.help("set interface state loop0 ")
     assert session.help("set interface state loop0 ").split("  ")[-1].strip() == "state help"
@@ -90,10 +95,17 @@ def test_colours_follow_what_was_read(session: Session) -> None:
         return [(line[span.start : span.end], span.kind) for span in session.spans(line)]
 
     assert kinds("set int state loop1 up") == [
-        ("set", "command"), ("int", "command"), ("state", "command"), ("loop1", "interface"), ("up", "keyword"),
+        ("set", "command"),
+        ("int", "command"),
+        ("state", "command"),
+        ("loop1", "interface"),
+        ("up", "keyword"),
     ]
     assert kinds("packet-generator new { name {a b} limit 5 }")[2:] == [
-        ("name", "keyword"), ("{a b}", "string"), ("limit", "keyword"), ("5", "number"),
+        ("name", "keyword"),
+        ("{a b}", "string"),
+        ("limit", "keyword"),
+        ("5", "number"),
     ]
     assert kinds("trace add  12 | count")[2:] == [("12", "number")]
     assert kinds("show abf policy")[1:] == [("abf", "unsupported"), ("policy", "unsupported")]

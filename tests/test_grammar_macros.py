@@ -24,18 +24,21 @@ def macros(monkeypatch: pytest.MonkeyPatch) -> Macros:
     return macros
 
 
-@pytest.mark.parametrize(("text", "expanded"), [
-    ("via $(peer) $net.1", "via 192.168.7.2 192.168.7.1"),
-    ("[$(nothing)] [$nothing] [$]", "[UNSET] [UNSET] [UNSET]"),
-    ("$(nothing", "UNSET"),
-    ("1$(n)400", "1UNSET400"),
-    ("$(loop) up", " CIRCULAR up"),
-    (r"\$(net) back\slash two \\ slashes", r"$(net) backslash two \ slashes"),
-    ("$VPPSH_TEST", "from outside"),
-    ("$ne(t) $(net)work", "192.168.7 192.168.7work"),
-    ("plain", "plain"),
-    ("end\\", "end"),
-])
+@pytest.mark.parametrize(
+    ("text", "expanded"),
+    [
+        ("via $(peer) $net.1", "via 192.168.7.2 192.168.7.1"),
+        ("[$(nothing)] [$nothing] [$]", "[UNSET] [UNSET] [UNSET]"),
+        ("$(nothing", "UNSET"),
+        ("1$(n)400", "1UNSET400"),
+        ("$(loop) up", " CIRCULAR up"),
+        (r"\$(net) back\slash two \\ slashes", r"$(net) backslash two \ slashes"),
+        ("$VPPSH_TEST", "from outside"),
+        ("$ne(t) $(net)work", "192.168.7 192.168.7work"),
+        ("plain", "plain"),
+        ("end\\", "end"),
+    ],
+)
 def test_expansion(macros: Macros, text: str, expanded: str) -> None:
     assert macros.expand(text) == expanded
 
@@ -67,16 +70,19 @@ def test_listing_shows_values_or_definitions(macros: Macros) -> None:
     assert f"{'peer':<20}$(net).2\n" in macros.listing(evaluate=False)
 
 
-@pytest.mark.parametrize(("text", "lines"), [
-    ("a\n\n  b # c\n# d\n", ["a", "b "]),
-    ("set x \\\n  up\nnext", ["set x \n  up", "next"]),
-    ("one \\  # why\ntwo", ["one \\  ", "two"]),
-    ("a \\# b", ["a \\# b"]),
-    ("x # y \\\n z", ["x  z"]),
-    ("", []),
-    (" \n\t\n", []),
-    ("end\\", ["end\\"]),
-])
+@pytest.mark.parametrize(
+    ("text", "lines"),
+    [
+        ("a\n\n  b # c\n# d\n", ["a", "b "]),
+        ("set x \\\n  up\nnext", ["set x \n  up", "next"]),
+        ("one \\  # why\ntwo", ["one \\  ", "two"]),
+        ("a \\# b", ["a \\# b"]),
+        ("x # y \\\n z", ["x  z"]),
+        ("", []),
+        (" \n\t\n", []),
+        ("end\\", ["end\\"]),
+    ],
+)
 def test_exec_files(text: str, lines: list[str]) -> None:
     assert list(exec_lines(text)) == lines
 

@@ -63,10 +63,19 @@ def test_decimal_numbers(text: str, signed: int, unsigned: int, rest: str) -> No
         assert reader.rest() == rest
 
 
-@pytest.mark.parametrize(("text", "signed", "unsigned"), [
-    ("-5", -5, None), ("2147483648", None, 2147483648), ("-2147483648", -2147483648, None), ("4294967296", None, None), ("--5", None, None),
-    ("x", None, None), ("", None, None), ("9" * 5000, None, None),
-])
+@pytest.mark.parametrize(
+    ("text", "signed", "unsigned"),
+    [
+        ("-5", -5, None),
+        ("2147483648", None, 2147483648),
+        ("-2147483648", -2147483648, None),
+        ("4294967296", None, None),
+        ("--5", None, None),
+        ("x", None, None),
+        ("", None, None),
+        ("9" * 5000, None, None),
+    ],
+)
 def test_numbers_that_fit_only_one_kind_or_none(text: str, signed: int | None, unsigned: int | None) -> None:
     assert Reader(text).signed() == signed
     assert Reader(text).unsigned() == unsigned
@@ -79,10 +88,18 @@ def test_widths() -> None:
     assert Reader("1fffffffff").hexadecimal() is None
 
 
-@pytest.mark.parametrize(("text", "value", "rest"), [
-    ("1.5", 1.5, ""), ("1e6 pps", 1e6, "pps"), (".25", 0.25, ""), ("2.5e-3", 2.5e-3, ""), ("1-2", 1.0, "-2"), ("5K", 5.0, "K"),
-    ("-3", -3.0, ""),
-])
+@pytest.mark.parametrize(
+    ("text", "value", "rest"),
+    [
+        ("1.5", 1.5, ""),
+        ("1e6 pps", 1e6, "pps"),
+        (".25", 0.25, ""),
+        ("2.5e-3", 2.5e-3, ""),
+        ("1-2", 1.0, "-2"),
+        ("5K", 5.0, "K"),
+        ("-3", -3.0, ""),
+    ],
+)
 def test_floats(text: str, value: float, rest: str) -> None:
     reader = Reader(text)
     assert reader.floating() == pytest.approx(value)
@@ -96,16 +113,19 @@ def test_what_is_no_float(text: str) -> None:
     assert reader.pos == 0
 
 
-@pytest.mark.parametrize(("text", "value", "rest"), [
-    ("one two", "one", "two"),
-    ("{ one { two } three } four", " one { two } three ", "four"),
-    ("a{b c}", "a{b", "c}"),
-    (r"a\ b c", "a b", "c"),
-    (r"{ \} } x", " } ", "x"),
-    ("{", "{", ""),
-    ("{ open", " open", ""),
-    ("}", "}", ""),
-])
+@pytest.mark.parametrize(
+    ("text", "value", "rest"),
+    [
+        ("one two", "one", "two"),
+        ("{ one { two } three } four", " one { two } three ", "four"),
+        ("a{b c}", "a{b", "c}"),
+        (r"a\ b c", "a b", "c"),
+        (r"{ \} } x", " } ", "x"),
+        ("{", "{", ""),
+        ("{ open", " open", ""),
+        ("}", "}", ""),
+    ],
+)
 def test_strings(text: str, value: str, rest: str) -> None:
     reader = Reader(text)
     assert reader.string() == value
@@ -142,8 +162,21 @@ def test_errors_quote_thirty_characters() -> None:
 
 @given(LINES, st.integers(0, 60))
 def test_no_reading_fails_or_goes_back(text: str, start: int) -> None:
-    readings = (Reader.signed, Reader.unsigned, Reader.hexadecimal, Reader.floating, Reader.string, Reader.name_and_id, Reader.hex_string,
-                Reader.line, Reader.sub_input, read_ip4, read_ip6, read_mac, read_ip_prefix)
+    readings = (
+        Reader.signed,
+        Reader.unsigned,
+        Reader.hexadecimal,
+        Reader.floating,
+        Reader.string,
+        Reader.name_and_id,
+        Reader.hex_string,
+        Reader.line,
+        Reader.sub_input,
+        read_ip4,
+        read_ip6,
+        read_mac,
+        read_ip_prefix,
+    )
     for read in readings:
         reader = Reader(text, min(start, len(text)))
         before = reader.pos

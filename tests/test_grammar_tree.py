@@ -66,46 +66,52 @@ def ask(session: Session) -> Callable[[str], str]:
     return lambda line: session.execute(line).text
 
 
-@pytest.mark.parametrize(("line", "expected"), [
-    ("show interface", "show interface(interface=None)"),
-    ("sh int", "show interface(interface=None)"),
-    ("show\tinterface  loop1 ", "show interface(interface=2)"),
-    ("show { interface loop1 } ", "show interface(interface=2)"),
-    ("show interface { loop1 }", "show interface(interface=2)"),
-    ("show {interface}", "show interface(interface=None)"),
-    ("uncomment { show interface }", "show interface(interface=None)"),
-    ("set int st loop0 up", "set interface state(interface=1, flags=up)"),
-    ("comment { show interface }", ""),
-    ("comment nothing", ""),
-    ("   ", ""),
-    ("trace add", ""),
-    ("trace add 5", "trace add(count=5)"),
-])
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("show interface", "show interface(interface=None)"),
+        ("sh int", "show interface(interface=None)"),
+        ("show\tinterface  loop1 ", "show interface(interface=2)"),
+        ("show { interface loop1 } ", "show interface(interface=2)"),
+        ("show interface { loop1 }", "show interface(interface=2)"),
+        ("show {interface}", "show interface(interface=None)"),
+        ("uncomment { show interface }", "show interface(interface=None)"),
+        ("set int st loop0 up", "set interface state(interface=1, flags=up)"),
+        ("comment { show interface }", ""),
+        ("comment nothing", ""),
+        ("   ", ""),
+        ("trace add", ""),
+        ("trace add 5", "trace add(count=5)"),
+    ],
+)
 def test_lines_that_run(ask: Callable[[str], str], line: str, expected: str) -> None:
     assert ask(line).rstrip() == expected
 
 
-@pytest.mark.parametrize(("line", "error"), [
-    ("frobnicate", "unknown input `frobnicate'"),
-    ("s int", "unknown input `s int'"),  # set, show, session ...
-    ("sh in", "show: unknown input `in'"),  # interface, inacl, init-function
-    ("cl er", "unknown input `cl er'"),  # clear, classify
-    ("SHOW INTERFACE", "unknown input `SHOW INTERFACE'"),
-    ("show", "show: unknown input `'"),
-    ("set interface", "set interface: unknown input `'"),
-    ("{ show interface }", "unknown input `{ show interface }'"),
-    ("uncomment { frobnicate }", "unknown input ` frobnicate'"),
-    ("set interface state", "set interface state: unknown interface `'"),
-    ("set interface state loop0 sideways", "set interface state: unknown flags `sideways'"),
-    ("comment show interface", "interface: unknown input `'"),
-    ("trace add x", "trace add: unknown input `x'"),
-    ("show trace max many", "show trace: expected 'max COUNT', got `max many'"),
-    ("foo ?", "unknown input `foo ?'"),
-    ("help foo", "unknown input `foo'"),
-    ("help show foo", "show: unknown input `foo'"),
-    ("show abf policy", "show abf policy: vppsh does not support this command"),
-    ("show interface rx-placement", "show interface rx-placement: vppsh does not support this command"),
-])
+@pytest.mark.parametrize(
+    ("line", "error"),
+    [
+        ("frobnicate", "unknown input `frobnicate'"),
+        ("s int", "unknown input `s int'"),  # set, show, session ...
+        ("sh in", "show: unknown input `in'"),  # interface, inacl, init-function
+        ("cl er", "unknown input `cl er'"),  # clear, classify
+        ("SHOW INTERFACE", "unknown input `SHOW INTERFACE'"),
+        ("show", "show: unknown input `'"),
+        ("set interface", "set interface: unknown input `'"),
+        ("{ show interface }", "unknown input `{ show interface }'"),
+        ("uncomment { frobnicate }", "unknown input ` frobnicate'"),
+        ("set interface state", "set interface state: unknown interface `'"),
+        ("set interface state loop0 sideways", "set interface state: unknown flags `sideways'"),
+        ("comment show interface", "interface: unknown input `'"),
+        ("trace add x", "trace add: unknown input `x'"),
+        ("show trace max many", "show trace: expected 'max COUNT', got `max many'"),
+        ("foo ?", "unknown input `foo ?'"),
+        ("help foo", "unknown input `foo'"),
+        ("help show foo", "show: unknown input `foo'"),
+        ("show abf policy", "show abf policy: vppsh does not support this command"),
+        ("show interface rx-placement", "show interface rx-placement: vppsh does not support this command"),
+    ],
+)
 def test_lines_that_fail(session: Session, line: str, error: str) -> None:
     answer = session.execute(line)
     assert (answer.text, answer.failed) == (f"{error}\n", True)

@@ -31,26 +31,29 @@ def ask(session: Session, line: str) -> str:
 # -- VPP's own commands about the session
 
 
-@pytest.mark.parametrize(("line", "answer"), [
-    ("echo", ""),
-    ("echo hello   there", "hello   there\n"),
-    ("echo { a b c }", "a b c \n"),
-    ("echo a,b;c|d", "a,b;c|d\n"),
-    ("echo back\\slash", "backslash\n"),
-    ("echo $(nothing)", "UNSET\n"),
-    ("echo one # two", "one # two\n"),
-    ("wait 0.02", "waited .020 sec.\n"),
-    ("wait soon", "wait: unknown parameter: ``\n"),
-    ("wait 0.01 extra", "wait: unknown parameter: ``\n"),
-    ("wait -3", "wait: <sec> must be a positive value and less than 86400 (one day) with no more than msec precision.\n"),
-    ("define", "define: missing variable name...\n"),
-    ("define name", "define: missing value for 'name'...\n"),
-    ("undefine never_set", "never_set wasn't set...\n"),
-    ("history", "history: " + INVALID),
-    ("set terminal pager", "set terminal pager: " + INVALID),
-    ("set terminal ansi off", "set terminal ansi: " + INVALID),
-    ("set terminal width 200", "set terminal: unknown input `width 200'\n"),
-])
+@pytest.mark.parametrize(
+    ("line", "answer"),
+    [
+        ("echo", ""),
+        ("echo hello   there", "hello   there\n"),
+        ("echo { a b c }", "a b c \n"),
+        ("echo a,b;c|d", "a,b;c|d\n"),
+        ("echo back\\slash", "backslash\n"),
+        ("echo $(nothing)", "UNSET\n"),
+        ("echo one # two", "one # two\n"),
+        ("wait 0.02", "waited .020 sec.\n"),
+        ("wait soon", "wait: unknown parameter: ``\n"),
+        ("wait 0.01 extra", "wait: unknown parameter: ``\n"),
+        ("wait -3", "wait: <sec> must be a positive value and less than 86400 (one day) with no more than msec precision.\n"),
+        ("define", "define: missing variable name...\n"),
+        ("define name", "define: missing value for 'name'...\n"),
+        ("undefine never_set", "never_set wasn't set...\n"),
+        ("history", "history: " + INVALID),
+        ("set terminal pager", "set terminal pager: " + INVALID),
+        ("set terminal ansi off", "set terminal ansi: " + INVALID),
+        ("set terminal width 200", "set terminal: unknown input `width 200'\n"),
+    ],
+)
 def test_answers(session: Session, line: str, answer: str) -> None:
     assert ask(session, line) == answer
 
@@ -170,8 +173,24 @@ def test_source_stops_at_the_first_bad_line(session: Session, tmp_path: Path) ->
     assert ask(session, f"%source {file}") == f"one\n%source: {file}:2: braces never closed: open {{\n"
 
 
-@pytest.mark.parametrize("line", ["%", "%nothing", "%sleep", "%sleep soon", "%sleep -1", "%sleep 1 2", "%save", "%save /no/such/folder/x",
-                                  "%source /no/such/file", "%help nothing", "%time", "%time frobnicate", "%s 1"])
+@pytest.mark.parametrize(
+    "line",
+    [
+        "%",
+        "%nothing",
+        "%sleep",
+        "%sleep soon",
+        "%sleep -1",
+        "%sleep 1 2",
+        "%save",
+        "%save /no/such/folder/x",
+        "%source /no/such/file",
+        "%help nothing",
+        "%time",
+        "%time frobnicate",
+        "%s 1",
+    ],
+)
 def test_wrong_percent_lines_are_refused_in_one_line(session: Session, line: str) -> None:
     answer = session.execute(line)
     assert answer.failed
@@ -194,14 +213,17 @@ def test_time_shows_the_answer_and_how_long_it_took(session: Session) -> None:
 # -- pipes
 
 
-@pytest.mark.parametrize(("pipe", "answer"), [
-    ("| grep ansi", "  set terminal ansi                        set terminal ansi [on|off]\n"),
-    ("| grep -v -i TERMINAL", ""),
-    ("| grep 'ansi|pager' | count", "2\n"),
-    ("| head 1 | count", "1\n"),
-    ("| tail 1 | grep -i PAGER | count", "1\n"),
-    ("| head 0", ""),
-])
+@pytest.mark.parametrize(
+    ("pipe", "answer"),
+    [
+        ("| grep ansi", "  set terminal ansi                        set terminal ansi [on|off]\n"),
+        ("| grep -v -i TERMINAL", ""),
+        ("| grep 'ansi|pager' | count", "2\n"),
+        ("| head 1 | count", "1\n"),
+        ("| tail 1 | grep -i PAGER | count", "1\n"),
+        ("| head 0", ""),
+    ],
+)
 def test_filters(session: Session, pipe: str, answer: str) -> None:
     assert ask(session, f"set terminal ? {pipe}") == answer
 
@@ -223,8 +245,20 @@ def test_json_is_the_structured_form(session: Session) -> None:
     assert answer.text == "json: the answer of `echo x' has no structured form\n"
 
 
-@pytest.mark.parametrize("line", [r"echo a \| grep b", "echo { a | grep b }", "echo a |grep b", "echo a | b", "echo a -> b", "echo a > b c",
-                                  "echo {a > b}", r"echo x \> y", "echo a|grep b"])
+@pytest.mark.parametrize(
+    "line",
+    [
+        r"echo a \| grep b",
+        "echo { a | grep b }",
+        "echo a |grep b",
+        "echo a | b",
+        "echo a -> b",
+        "echo a > b c",
+        "echo {a > b}",
+        r"echo x \> y",
+        "echo a|grep b",
+    ],
+)
 def test_what_is_no_pipe(line: str) -> None:
     assert not split_pipes(line).stages
 
@@ -259,12 +293,53 @@ def test_a_fault_of_ours_is_an_answer_too(caplog: pytest.LogCaptureFixture) -> N
     assert ask(session, "echo alive") == "alive\n"
 
 
-@given(st.one_of(
-    st.text(max_size=80),
-    st.lists(st.sampled_from(["show", "set", "terminal", "help", "?", "comment", "uncomment", "{", "}", "echo", "$(x)", "$", "\\", "|", ">",
-                              "grep", "count", "json", "define", "x", "%time", "%help", "exec", "macro", "cli", "hit", "-1", "0.001", "#",
-                              "vpplog", "leak-check", "choices", "\udcff", "\n", "\0"]), max_size=12).map(" ".join),
-))
+@given(
+    st.one_of(
+        st.text(max_size=80),
+        st.lists(
+            st.sampled_from(
+                [
+                    "show",
+                    "set",
+                    "terminal",
+                    "help",
+                    "?",
+                    "comment",
+                    "uncomment",
+                    "{",
+                    "}",
+                    "echo",
+                    "$(x)",
+                    "$",
+                    "\\",
+                    "|",
+                    ">",
+                    "grep",
+                    "count",
+                    "json",
+                    "define",
+                    "x",
+                    "%time",
+                    "%help",
+                    "exec",
+                    "macro",
+                    "cli",
+                    "hit",
+                    "-1",
+                    "0.001",
+                    "#",
+                    "vpplog",
+                    "leak-check",
+                    "choices",
+                    "\udcff",
+                    "\n",
+                    "\0",
+                ]
+            ),
+            max_size=12,
+        ).map(" ".join),
+    )
+)
 def test_no_line_breaks_a_session(line: str) -> None:
     if "> " in line or ">\t" in line:
         line = line.replace(">", "")  # no files in the checkout

@@ -70,7 +70,7 @@ def test_graphviz_draws_each_node_once_and_each_step_of_each_path(traffic: Traff
     text = traffic("show trace paths graphviz")
     paths = collect_paths(traffic.engine.tracer)
     nodes = {node for path in paths for node in path.nodes}
-    assert text.count(" [label=\"") == len(nodes) + len(paths)
+    assert text.count(' [label="') == len(nodes) + len(paths)
     assert text.count(" -> n") == sum(len(path.nodes) - 1 for path in paths)
     only = traffic("show trace paths graphviz 1 max 1")
     assert "Path 1:" in only

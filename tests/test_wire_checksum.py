@@ -119,8 +119,11 @@ def matrix(packets: list[bytes]) -> tuple[np.ndarray, np.ndarray]:
 
 
 def test_upper_layers_over_ip4() -> None:
-    packets = [bytes(IP(src="10.0.0.2", dst=f"10.0.1.{n}") / layer / bytes(range(n)))
-               for n in range(60) for layer in (UDP(sport=n, dport=9), TCP(sport=n, dport=80, flags="S"))]
+    packets = [
+        bytes(IP(src="10.0.0.2", dst=f"10.0.1.{n}") / layer / bytes(range(n)))
+        for n in range(60)
+        for layer in (UDP(sport=n, dport=9), TCP(sport=n, dport=80, flags="S"))
+    ]
     rows, lengths = matrix(packets)
     headers = rows[:, :20].copy().view(ip4.HEADER)[:, 0]
     assert adds_up(word_sums(headers)).all()
@@ -139,8 +142,11 @@ def test_icmp_covers_no_pseudo_header() -> None:
 
 
 def test_upper_layers_over_ip6() -> None:
-    packets = [bytes(IPv6(src="2001:db8::2", dst=f"2001:db8:1::{n:x}") / layer / bytes(range(n)))
-               for n in range(60) for layer in (UDP(sport=n, dport=9), TCP(sport=n, dport=80), ICMPv6EchoRequest(id=n))]
+    packets = [
+        bytes(IPv6(src="2001:db8::2", dst=f"2001:db8:1::{n:x}") / layer / bytes(range(n)))
+        for n in range(60)
+        for layer in (UDP(sport=n, dport=9), TCP(sport=n, dport=80), ICMPv6EchoRequest(id=n))
+    ]
     rows, lengths = matrix(packets)
     headers = rows[:, :40].copy().view(ip6.HEADER)[:, 0]
     sums = byte_sums(rows[:, 40:], lengths - 40) + ip6.pseudo_header_sums(headers, headers["protocol"], lengths - 40)

@@ -11,24 +11,27 @@ from hypothesis import strategies as st
 from vppsh.engine.wire.float_text import format_float
 
 
-@pytest.mark.parametrize(("value", "digits", "style", "text"), [
-    (0.0, 2, "e", "0.00e0"),
-    (0.0, 3, "f", "0.000"),
-    (0.02, 3, "f", ".020"),
-    (0.5, 2, "f", ".50"),
-    (-0.5, 2, "f", "-.50"),
-    (0.0001, 2, "f", "0.00"),
-    (1.0, 2, "f", "1.00"),
-    (9.999, 2, "f", "10.00"),
-    (123.456, 2, "f", "123.46"),
-    (86400.0, 3, "f", "86400.000"),
-    (1e6, 2, "e", "1.00e6"),
-    (23456.0, 2, "e", "2.34e4"),  # rounded at the second digit after the point of the number itself
-    (0.00025, 2, "g", "0.00"),
-    (math.inf, 2, "f", "+infinity"),
-    (-math.inf, 2, "f", "-infinity"),
-    (math.nan, 2, "f", "+NaN"),
-])
+@pytest.mark.parametrize(
+    ("value", "digits", "style", "text"),
+    [
+        (0.0, 2, "e", "0.00e0"),
+        (0.0, 3, "f", "0.000"),
+        (0.02, 3, "f", ".020"),
+        (0.5, 2, "f", ".50"),
+        (-0.5, 2, "f", "-.50"),
+        (0.0001, 2, "f", "0.00"),
+        (1.0, 2, "f", "1.00"),
+        (9.999, 2, "f", "10.00"),
+        (123.456, 2, "f", "123.46"),
+        (86400.0, 3, "f", "86400.000"),
+        (1e6, 2, "e", "1.00e6"),
+        (23456.0, 2, "e", "2.34e4"),  # rounded at the second digit after the point of the number itself
+        (0.00025, 2, "g", "0.00"),
+        (math.inf, 2, "f", "+infinity"),
+        (-math.inf, 2, "f", "-infinity"),
+        (math.nan, 2, "f", "+NaN"),
+    ],
+)
 def test_texts(value: float, digits: int, style: str, text: str) -> None:
     assert format_float(value, digits, style) == text
 

@@ -29,7 +29,8 @@ Record = tuple[int, bytes, int]  # nanoseconds, captured bytes, original length
 
 in_a_folder = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 RECORDS = st.lists(st.tuples(st.integers(0, 2**32 * 10**9 - 1), st.binary(max_size=200), st.integers(0, 9)), max_size=30).map(
-    lambda drawn: [(time, data, len(data) + more) for time, data, more in drawn])
+    lambda drawn: [(time, data, len(data) + more) for time, data, more in drawn]
+)
 
 
 def pcap(records: list[Record], order: str = "<", tick: int = 1000, snap: int = 65535, link: int = 1) -> bytes:
@@ -37,7 +38,8 @@ def pcap(records: list[Record], order: str = "<", tick: int = 1000, snap: int = 
     magic = 0xA1B2C3D4 if tick == 1000 else 0xA1B23C4D
     header = struct.pack(f"{order}IHHIIII", magic, 2, 4, 0, 0, snap, link)
     return header + b"".join(
-        struct.pack(f"{order}IIII", time // 10**9, time % 10**9 // tick, len(data), original) + data for time, data, original in records)
+        struct.pack(f"{order}IIII", time // 10**9, time % 10**9 // tick, len(data), original) + data for time, data, original in records
+    )
 
 
 def block(kind: int, body: bytes, order: str = "<") -> bytes:
@@ -93,27 +95,57 @@ def test_pcapng_sections_interfaces_and_clocks(tmp_path: Path) -> None:
     offset = struct.pack("<HHq", 14, 8, 100)
     milliseconds, binary, nano = (struct.pack("<HHB3x", 9, 1, value) for value in (3, 0x80 | 10, 9))
     parts = [
-        section(), interface(1, 100, name + milliseconds), interface(101, 0, binary + offset), enhanced(1500, b"one"),
-        enhanced(2048 + 512, b"two", 1), block(3, struct.pack("<I", 3) + b"abc"),
+        section(),
+        interface(1, 100, name + milliseconds),
+        interface(101, 0, binary + offset),
+        enhanced(1500, b"one"),
+        enhanced(2048 + 512, b"two", 1),
+        block(3, struct.pack("<I", 3) + b"abc"),
         block(2, struct.pack("<HHIIII", 1, 7, 0, 1024, 5, 50) + b"three"),
-        section(">"), interface(228, 0, b"", ">"), enhanced(7, b"four", 0, order=">"),
+        section(">"),
+        interface(228, 0, b"", ">"),
+        enhanced(7, b"four", 0, order=">"),
         block(3, struct.pack(">I", 4) + b"five", ">"),
-        section(), interface(1, 2, nano), enhanced(9, b"xy"), block(3, struct.pack("<I", 9) + b"zz"),
+        section(),
+        interface(1, 2, nano),
+        enhanced(9, b"xy"),
+        block(3, struct.pack("<I", 9) + b"zz"),
     ]
     (tmp_path / "a.pcapng").write_bytes(b"".join(parts))
     file, packets = read(tmp_path / "a.pcapng")
     assert content(file, packets) == [
-        (1_500_000_000, b"one", 3), (102_500_000_000, b"two", 3), (0, b"abc", 3), (101_000_000_000, b"three", 50),
-        (7000, b"four", 4), (0, b"five", 4), (9, b"xy", 2), (0, b"zz", 9)]
+        (1_500_000_000, b"one", 3),
+        (102_500_000_000, b"two", 3),
+        (0, b"abc", 3),
+        (101_000_000_000, b"three", 50),
+        (7000, b"four", 4),
+        (0, b"five", 4),
+        (9, b"xy", 2),
+        (0, b"zz", 9),
+    ]
     assert packets.interface.tolist() == [0, 1, 0, 1, 2, 2, 3, 3]
     assert [(each.link_type, each.snap_length, each.name) for each in file.interfaces] == [
-        (1, 100, "eth0"), (101, 0, ""), (228, 0, ""), (1, 2, "")]
+        (1, 100, "eth0"),
+        (101, 0, ""),
+        (228, 0, ""),
+        (1, 2, ""),
+    ]
 
 
-@pytest.mark.parametrize(("ticks", "resolution", "expected"), [
-    (1, 0, 10**9), (123456789012, 6, 123456789012000), (123456789012, 9, 123456789012), (123456789012345, 12, 123456789012),
-    (3, 0x81, 1_500_000_000), (1 << 40, 0x80 | 40, 10**9), (5, 0x7F, 0), (5, 0xFF, 0), (7, 0x80, 7 * 10**9),
-])
+@pytest.mark.parametrize(
+    ("ticks", "resolution", "expected"),
+    [
+        (1, 0, 10**9),
+        (123456789012, 6, 123456789012000),
+        (123456789012, 9, 123456789012),
+        (123456789012345, 12, 123456789012),
+        (3, 0x81, 1_500_000_000),
+        (1 << 40, 0x80 | 40, 10**9),
+        (5, 0x7F, 0),
+        (5, 0xFF, 0),
+        (7, 0x80, 7 * 10**9),
+    ],
+)
 def test_clock_resolutions(ticks: int, resolution: int, expected: int) -> None:
     assert nanoseconds(np.array([ticks], np.uint64), resolution).tolist() == [expected]
 
@@ -179,7 +211,8 @@ def test_what_is_written_is_read_back_by_us_and_by_scapy(tmp_path: Path, records
     assert content(*read(path)) == [(time // 1000 * 1000, data, original) for time, data, original in records]
     with RawPcapReader(str(path)) as reader:
         assert [(data, meta.sec * 10**6 + meta.usec, meta.wirelen) for data, meta in reader] == [
-            (data, time // 1000, original) for time, data, original in records]
+            (data, time // 1000, original) for time, data, original in records
+        ]
 
 
 def test_the_header_is_vpp_s(tmp_path: Path) -> None:
@@ -224,30 +257,36 @@ LONG = struct.pack("<IIII", 0, 0, 0x7FFFFFFF, 0x7FFFFFFF)
 NG = section() + interface(1, 10)
 
 
-@pytest.mark.parametrize(("data", "says"), [
-    (b"", "the file is empty"),
-    (b"\x7fELF\x02\x01", "byte 0: neither pcap nor pcapng: it begins with 7f 45 4c 46"),
-    (b"\xd4", "byte 0: neither pcap nor pcapng: it begins with d4"),
-    (b"\x1f\x8b\x08\0", "gzip-compressed: gunzip it first"),
-    (ONE[:4], "byte 0: a pcap header is 24 bytes long, the file has 4"),
-    (ONE[:23], "byte 0: a pcap header is 24 bytes long, the file has 23"),
-    (ONE[:4] + b"\x09" + ONE[5:], "byte 4: pcap version 9.4 is unknown (2.4 is current)"),
-    (ONE + LONG, "byte 43: a packet of 2147483647 bytes: this is no pcap record (the most is 262144)"),
-    (pcap([(0, b"abc", 3), (0, b"abcdef", 6)], snap=5), "byte 43: a packet of 6 bytes is longer than the file's snap length of 5"),
-    (NG[:4], "byte 0: a pcapng header is 28 bytes long, the file has 4"),
-    (NG[:8] + b"junk" + NG[12:], "byte 8: a section of unknown byte order"),
-    (NG[:12] + b"\x05" + NG[13:], "byte 12: pcapng version 5.0 is unknown (1.0 is current)"),
-    (NG[:24] + b"\0\0\0\0" + NG[28:], "byte 0: a block of 28 bytes that says 0 at its end"),
-    (struct.pack("<II", 0x0A0D0D0A, 64) + NG[8:], "byte 0: the file ends within its header of 64 bytes"),
-    (NG + struct.pack("<III", 6, 13, 0), "byte 48: a block of 13 bytes: this is no pcapng block"),
-    (NG + block(6, bytes(8)), "byte 48: a packet block of 20 bytes is too short"),
-    (NG + enhanced(0, b"abc", 1), "byte 48: a packet of interface 1, which its section does not declare"),
-    (section() + block(3, bytes(4)), "byte 28: a packet of interface 0, which its section does not declare"),
-    (NG + enhanced(0, b"abc") + enhanced(0, b"12345678901"), "byte 84: a packet of 11 bytes is longer than its interface's snap length"),
-    (NG + block(6, struct.pack("<IIIII", 0, 0, 0, 9, 9)), "byte 48: a packet of 9 bytes in a block that is too short for it"),
-    (NG + block(6, struct.pack("<IIIII", 0, 0, 0, 1 << 20, 9)), "byte 48: a packet of 1048576 bytes (the most is 262144)"),
-    (section() + interface(1, 0, struct.pack("<HH", 2, 99)), "byte 44: an option of 99 bytes in a block that has 0 left"),
-])
+@pytest.mark.parametrize(
+    ("data", "says"),
+    [
+        (b"", "the file is empty"),
+        (b"\x7fELF\x02\x01", "byte 0: neither pcap nor pcapng: it begins with 7f 45 4c 46"),
+        (b"\xd4", "byte 0: neither pcap nor pcapng: it begins with d4"),
+        (b"\x1f\x8b\x08\0", "gzip-compressed: gunzip it first"),
+        (ONE[:4], "byte 0: a pcap header is 24 bytes long, the file has 4"),
+        (ONE[:23], "byte 0: a pcap header is 24 bytes long, the file has 23"),
+        (ONE[:4] + b"\x09" + ONE[5:], "byte 4: pcap version 9.4 is unknown (2.4 is current)"),
+        (ONE + LONG, "byte 43: a packet of 2147483647 bytes: this is no pcap record (the most is 262144)"),
+        (pcap([(0, b"abc", 3), (0, b"abcdef", 6)], snap=5), "byte 43: a packet of 6 bytes is longer than the file's snap length of 5"),
+        (NG[:4], "byte 0: a pcapng header is 28 bytes long, the file has 4"),
+        (NG[:8] + b"junk" + NG[12:], "byte 8: a section of unknown byte order"),
+        (NG[:12] + b"\x05" + NG[13:], "byte 12: pcapng version 5.0 is unknown (1.0 is current)"),
+        (NG[:24] + b"\0\0\0\0" + NG[28:], "byte 0: a block of 28 bytes that says 0 at its end"),
+        (struct.pack("<II", 0x0A0D0D0A, 64) + NG[8:], "byte 0: the file ends within its header of 64 bytes"),
+        (NG + struct.pack("<III", 6, 13, 0), "byte 48: a block of 13 bytes: this is no pcapng block"),
+        (NG + block(6, bytes(8)), "byte 48: a packet block of 20 bytes is too short"),
+        (NG + enhanced(0, b"abc", 1), "byte 48: a packet of interface 1, which its section does not declare"),
+        (section() + block(3, bytes(4)), "byte 28: a packet of interface 0, which its section does not declare"),
+        (
+            NG + enhanced(0, b"abc") + enhanced(0, b"12345678901"),
+            "byte 84: a packet of 11 bytes is longer than its interface's snap length",
+        ),
+        (NG + block(6, struct.pack("<IIIII", 0, 0, 0, 9, 9)), "byte 48: a packet of 9 bytes in a block that is too short for it"),
+        (NG + block(6, struct.pack("<IIIII", 0, 0, 0, 1 << 20, 9)), "byte 48: a packet of 1048576 bytes (the most is 262144)"),
+        (section() + interface(1, 0, struct.pack("<HH", 2, 99)), "byte 44: an option of 99 bytes in a block that has 0 left"),
+    ],
+)
 def test_a_broken_file_is_told_with_its_place(tmp_path: Path, data: bytes, says: str) -> None:
     assert refused(tmp_path / "broken.pcap", data) == says
 
@@ -289,9 +328,14 @@ def test_foreign_link_types(tmp_path: Path) -> None:
         PcapFile(tmp_path / "two.pcapng").packets([LINK_ETHERNET])
 
 
-GOOD = st.sampled_from([
-    ONE, pcap([(n, bytes(n), n) for n in range(40)], ">", 1), NG + enhanced(1, b"one"),
-    section(">") + interface(order=">") + enhanced(3, b"abcd", order=">") * 3 + block(3, struct.pack(">I", 4) + b"five", ">")])
+GOOD = st.sampled_from(
+    [
+        ONE,
+        pcap([(n, bytes(n), n) for n in range(40)], ">", 1),
+        NG + enhanced(1, b"one"),
+        section(">") + interface(order=">") + enhanced(3, b"abcd", order=">") * 3 + block(3, struct.pack(">I", 4) + b"five", ">"),
+    ]
+)
 
 
 @in_a_folder

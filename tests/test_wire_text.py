@@ -17,9 +17,19 @@ from vppsh.engine.wire import arp, ethernet, ethertype, gre, icmp4, icmp6, ip4, 
 from vppsh.engine.wire.text import format_ethernet_address, format_hex_bytes, format_hexdump, format_ip6_address
 
 FORMATS = (
-    arp.format_ethernet_arp_header, ethernet.format_ethernet_header, ethernet.format_ethernet_header_with_length, gre.format_gre_header,
-    icmp4.format_ip4_icmp_header, icmp6.format_icmp6_header, ip4.format_ip4_header, ip6.format_ip6_header, ip6.format_ip6_frag_hdr,
-    llc.format_llc_header_with_length, mpls.format_mpls_unicast_header_net_byte_order, tcp.format_tcp_header, udp.format_udp_header,
+    arp.format_ethernet_arp_header,
+    ethernet.format_ethernet_header,
+    ethernet.format_ethernet_header_with_length,
+    gre.format_gre_header,
+    icmp4.format_ip4_icmp_header,
+    icmp6.format_icmp6_header,
+    ip4.format_ip4_header,
+    ip6.format_ip6_header,
+    ip6.format_ip6_frag_hdr,
+    llc.format_llc_header_with_length,
+    mpls.format_mpls_unicast_header_net_byte_order,
+    tcp.format_tcp_header,
+    udp.format_udp_header,
 )
 
 SRC, DST = "02:00:00:00:00:02", "02:fe:00:00:00:01"
@@ -124,7 +134,10 @@ def test_ip4_checksums() -> None:
 def test_ip4_fragments() -> None:
     first = bytes(IP(dst="10.0.1.2", flags="MF", id=0xBEEF) / UDP(chksum=0xF37C))
     assert ip4.format_ip4_header(first).splitlines()[2:] == [
-        "  fragment id 0xbeef, flags MORE_FRAGMENTS", "UDP: 53 -> 53", "  length 8, checksum 0xf37c"]
+        "  fragment id 0xbeef, flags MORE_FRAGMENTS",
+        "UDP: 53 -> 53",
+        "  length 8, checksum 0xf37c",
+    ]
     later = bytes(IP(dst="10.0.1.2", flags="MF+DF+evil", frag=72) / UDP())
     # No header to show behind an offset; the flags are run together.
     assert ip4.format_ip4_header(later).splitlines()[2:] == ["  fragment id 0x0001 offset 576, flags MORE_FRAGMENTSDONT_FRAGMENTCONGESTION"]
@@ -151,13 +164,16 @@ def test_ip6_fragments_show_their_offset_byte_swapped() -> None:
     assert ip6.format_ip6_frag_hdr(packet[40:47]) == "ipv6 frag header truncated"
 
 
-@pytest.mark.parametrize(("header", "shown"), [
-    (ICMP(type=8, id=7, chksum=0xBEEF), "ICMP echo_request checksum 0xbeef id 7"),
-    (ICMP(type=3, code=4, chksum=1), "ICMP destination_unreachable fragmentation_needed_and_dont_fragment_set checksum 0x1"),
-    (ICMP(type=3, code=77, chksum=1), "ICMP destination_unreachable checksum 0x1"),
-    (ICMP(type=11, code=0, chksum=0), "ICMP time_exceeded ttl_exceeded_in_transit checksum 0x0"),
-    (ICMP(type=200, code=1, chksum=0x10), "ICMP unknown 0xc8 checksum 0x10"),
-])
+@pytest.mark.parametrize(
+    ("header", "shown"),
+    [
+        (ICMP(type=8, id=7, chksum=0xBEEF), "ICMP echo_request checksum 0xbeef id 7"),
+        (ICMP(type=3, code=4, chksum=1), "ICMP destination_unreachable fragmentation_needed_and_dont_fragment_set checksum 0x1"),
+        (ICMP(type=3, code=77, chksum=1), "ICMP destination_unreachable checksum 0x1"),
+        (ICMP(type=11, code=0, chksum=0), "ICMP time_exceeded ttl_exceeded_in_transit checksum 0x0"),
+        (ICMP(type=200, code=1, chksum=0x10), "ICMP unknown 0xc8 checksum 0x10"),
+    ],
+)
 def test_icmp(header: ICMP, shown: str) -> None:
     assert icmp4.format_ip4_icmp_header(bytes(header)) == shown
 
@@ -165,16 +181,23 @@ def test_icmp(header: ICMP, shown: str) -> None:
 def test_an_echo_needs_seven_captured_bytes_to_show_its_identifier() -> None:
     header = bytes(ICMP(id=7, chksum=1))
     assert [icmp4.format_ip4_icmp_header(header[:length]) for length in (3, 6, 7)] == [
-        "ICMP header truncated", "ICMP echo_request checksum 0x1", "ICMP echo_request checksum 0x1 id 7"]
+        "ICMP header truncated",
+        "ICMP echo_request checksum 0x1",
+        "ICMP echo_request checksum 0x1 id 7",
+    ]
 
 
 def test_tcp() -> None:
     header = TCP(sport=40000, dport=443, seq=1, ack=2, flags="SA", window=4096, chksum=0x4D83)
-    assert tcp.format_tcp_header(bytes(header), 2) == text("""\
+    assert (
+        tcp.format_tcp_header(bytes(header), 2)
+        == text("""\
         TCP: 40000 -> 443
             seq. 0x00000001 ack 0x00000002
             flags 0x12 SYN ACK, tcp header: 20 bytes
-            window 4096, checksum 0x4d83""") + "\n    "
+            window 4096, checksum 0x4d83""")
+        + "\n    "
+    )
 
 
 def options(raw: bytes, flags: str = "S") -> list[str]:
@@ -228,8 +251,8 @@ def test_hex_bytes() -> None:
     assert format_hex_bytes(bytes(range(33)), 2) == f"00000000: {bytes(range(32)).hex()}\n  00000020: 20"
     assert format_hexdump(b"", 4) == ""
     assert format_hexdump(b"GET / HTTP/1.1\r\n\xff", 2) == (
-        "00000: 47 45 54 20 2f 20 48 54 54 50 2f 31 2e 31 0d 0a [GET / HTTP/1.1..]\n"
-        f"  00010: ff {'   ' * 15}[.]")
+        f"00000: 47 45 54 20 2f 20 48 54 54 50 2f 31 2e 31 0d 0a [GET / HTTP/1.1..]\n  00010: ff {'   ' * 15}[.]"
+    )
 
 
 @given(st.lists(st.sampled_from([0, 0, 1, 0xDB8, 0xFFFF]), min_size=8, max_size=8))
@@ -245,14 +268,20 @@ def test_a_mac_address() -> None:
     assert format_ethernet_address(bytes.fromhex("02feaabbcc01")) == "02:fe:aa:bb:cc:01"
 
 
-@pytest.mark.parametrize(("show", "least", "says"), [
-    (ethernet.format_ethernet_header_with_length, 14, "ethernet header truncated"),
-    (arp.format_ethernet_arp_header, 28, "ARP header truncated"),
-    (ip4.format_ip4_header, 20, "IP header truncated"), (ip6.format_ip6_header, 40, "IP header truncated"),
-    (udp.format_udp_header, 8, "UDP header truncated"), (tcp.format_tcp_header, 20, "TCP header truncated"),
-    (icmp4.format_ip4_icmp_header, 4, "ICMP header truncated"), (icmp6.format_icmp6_header, 4, "ICMP header truncated"),
-    (llc.format_llc_header_with_length, 3, "llc header truncated"),
-])
+@pytest.mark.parametrize(
+    ("show", "least", "says"),
+    [
+        (ethernet.format_ethernet_header_with_length, 14, "ethernet header truncated"),
+        (arp.format_ethernet_arp_header, 28, "ARP header truncated"),
+        (ip4.format_ip4_header, 20, "IP header truncated"),
+        (ip6.format_ip6_header, 40, "IP header truncated"),
+        (udp.format_udp_header, 8, "UDP header truncated"),
+        (tcp.format_tcp_header, 20, "TCP header truncated"),
+        (icmp4.format_ip4_icmp_header, 4, "ICMP header truncated"),
+        (icmp6.format_icmp6_header, 4, "ICMP header truncated"),
+        (llc.format_llc_header_with_length, 3, "llc header truncated"),
+    ],
+)
 def test_a_short_capture_is_told(show, least: int, says: str) -> None:  # type: ignore[no-untyped-def]
     whole = b"\x45" + bytes([0, 3]) + bytes(60)
     assert {show(whole[:length]) for length in range(least)} == {says}
@@ -264,7 +293,10 @@ TYPES = st.sampled_from([0x0800, 0x0806, 0x8100, 0x86DD, 0x8847, 0x8870, 0x88A8,
 FRAMES = st.builds(lambda head, kind, rest: head.ljust(12, b"\1")[:12] + kind.to_bytes(2, "big") + rest, JUNK, TYPES, JUNK)
 PACKETS = st.builds(
     lambda junk, first, protocol: bytes([first]) + junk.ljust(60, b"\2")[:5] + bytes([protocol, 64, 64, protocol]) + junk,
-    JUNK, st.sampled_from([0x45, 0x46, 0x44, 0x4F, 0x60, 0x00]), st.sampled_from([0, 1, 6, 17, 44, 47, 58]))
+    JUNK,
+    st.sampled_from([0x45, 0x46, 0x44, 0x4F, 0x60, 0x00]),
+    st.sampled_from([0, 1, 6, 17, 44, 47, 58]),
+)
 
 
 @given(JUNK | FRAMES | PACKETS, st.integers(0, 9))
@@ -279,4 +311,5 @@ def test_junk_gets_a_text_that_keeps_to_its_indentation(data: bytes, indent: int
 def test_indentation_only_moves_a_text(data: bytes, indent: int) -> None:
     for show in (ip4.format_ip4_header, tcp.format_tcp_header, udp.format_udp_header):
         assert show(data, indent) == show(data, 0).replace("\n", "\n" + " " * indent).replace(
-            "\n" + " " * indent + "    target", "\n    target")
+            "\n" + " " * indent + "    target", "\n    target"
+        )

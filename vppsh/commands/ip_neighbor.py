@@ -92,16 +92,25 @@ def format_age(seconds: float) -> str:
 
 def _format(neighbors: Neighbors, interfaces: Interfaces, neighbor: Neighbor) -> str:
     address = format_address(neighbor.protocol, neighbor.address)
-    return (f"{format_age(neighbors.age(neighbor))}{centered(address, 40)}{centered(neighbor.flag_letters, 6)}"
-            f"{centered(neighbor.mac.hex(':'), 20)}{interfaces[neighbor.interface].name}")
+    return (
+        f"{format_age(neighbors.age(neighbor))}{centered(address, 40)}{centered(neighbor.flag_letters, 6)}"
+        f"{centered(neighbor.mac.hex(':'), 20)}{interfaces[neighbor.interface].name}"
+    )
 
 
 def _answer(ctx: CommandContext, listed: list[Neighbor], *, head: bool) -> str:
     neighbors, interfaces = ctx.engine.get(Neighbors), ctx.engine.interfaces
     lines = ["".join(centered(title, width) for title, width in COLUMNS)] if head else []
     lines += [_format(neighbors, interfaces, neighbor) for neighbor in listed]
-    data = [{"interface": interfaces[each.interface].name, "address": format_address(each.protocol, each.address),
-             "mac": each.mac.hex(":"), "flags": each.flag_letters} for each in listed]
+    data = [
+        {
+            "interface": interfaces[each.interface].name,
+            "address": format_address(each.protocol, each.address),
+            "mac": each.mac.hex(":"),
+            "flags": each.flag_letters,
+        }
+        for each in listed
+    ]
     return structured("\n".join(lines), data)
 
 
@@ -110,8 +119,7 @@ def _show(path: str, *protocols: Protocol) -> CommandSpec:
 
     @command(path, optional(interface()), help=f"{path} [interface]")
     def show(ctx: CommandContext, args: Args) -> str:
-        listed = [each for each in ctx.engine.get(Neighbors)
-                  if each.protocol in protocols and args.interface in (None, each.interface)]
+        listed = [each for each in ctx.engine.get(Neighbors) if each.protocol in protocols and args.interface in (None, each.interface)]
         place = {each.sw_if_index: position for position, each in enumerate(ctx.engine.interfaces.by_name)}
         listed.sort(key=lambda each: (place[each.interface], -each.index))
         return _answer(ctx, listed, head=bool(listed))
@@ -119,9 +127,11 @@ def _show(path: str, *protocols: Protocol) -> CommandSpec:
     return replace(show, module=__name__)
 
 
-SHOWS = [_show(f"show {family} {word}", *protocols)
-         for family, protocols in (("ip", PROTOCOLS), ("ip4", (Protocol.IP4,)), ("ip6", (Protocol.IP6,)))
-         for word in ("neighbors", "neighbor")]
+SHOWS = [
+    _show(f"show {family} {word}", *protocols)
+    for family, protocols in (("ip", PROTOCOLS), ("ip4", (Protocol.IP4,)), ("ip6", (Protocol.IP6,)))
+    for word in ("neighbors", "neighbor")
+]
 
 
 @command("show ip4 neighbor-sorted", help="show ip4 neighbor-sorted")

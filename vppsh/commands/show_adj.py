@@ -18,16 +18,20 @@ def _detail(adjacencies: Adjacencies, adjacency: Adjacency) -> str:
     flags, delegates = (midchain.format_attributes(), midchain.format_delegate()) if midchain is not None else ("None", "")
     if row in adjacencies.path_mtus:
         delegates += f"\n  {{IP path-MTU: {adjacencies.path_mtus[row]}}}"
-    return (f"{adjacencies.format(adjacency, column)}\n   flags:{flags}\n"
-            f"   counts:[{adjacencies.packets[row]}:{adjacencies.bytes[row]}]\n"
-            f"   locks:{adjacency.locks}\n delegates:{delegates}\n children:" + (f"\n  {children}" if children else ""))
+    return (
+        f"{adjacencies.format(adjacency, column)}\n   flags:{flags}\n"
+        f"   counts:[{adjacencies.packets[row]}:{adjacencies.bytes[row]}]\n"
+        f"   locks:{adjacency.locks}\n delegates:{delegates}\n children:" + (f"\n  {children}" if children else "")
+    )
 
 
 def _answer(adjacencies: Adjacencies, listed: list[Adjacency], mark: str) -> str:
     heads = [f"[@{adjacency.index}]{mark}" for adjacency in listed]
     lines = [head + adjacencies.format(adjacency, len(head)) for head, adjacency in zip(heads, listed)]
-    data = [{"index": each.index, "kind": each.kind.name.lower(), "interface": each.interface, "text": adjacencies.format(each)}
-            for each in listed]
+    data = [
+        {"index": each.index, "kind": each.kind.name.lower(), "interface": each.interface, "text": adjacencies.format(each)}
+        for each in listed
+    ]
     return structured("\n".join(lines), data)
 
 
@@ -65,8 +69,9 @@ def show_adj_nbr(ctx: CommandContext, args: Args) -> str:
     if args.interface is not None and args.address is not None and args.address.value:
         protocol = Protocol.IP6 if args.address.version == 6 else Protocol.IP4
         return _answer(adjacencies, adjacencies.towards(args.interface, protocol, args.address.value), "  ")
-    return _answer(adjacencies, [each for protocol in IP_PROTOCOLS for index in interfaces
-                                 for each in adjacencies.of_interface(index, protocol)], "  ")
+    return _answer(
+        adjacencies, [each for protocol in IP_PROTOCOLS for index in interfaces for each in adjacencies.of_interface(index, protocol)], "  "
+    )
 
 
 @command(

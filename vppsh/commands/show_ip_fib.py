@@ -48,8 +48,14 @@ def _show(tables: Iterable[FibTable], prefix: Prefix | None, args: Args) -> str:
         entries = list(table) if prefix is None else [table.lookup(prefix)]
         for entry in entries:
             lines.append(format_entry(entry) if prefix is None else format_entry_detail(entry, all_of_it=args.detail))
-            data.append({"table": table.table_id, "prefix": str(entry.prefix), "index": entry.index,
-                         "sources": [known.source.text for known in entry.sources]})
+            data.append(
+                {
+                    "table": table.table_id,
+                    "prefix": str(entry.prefix),
+                    "index": entry.index,
+                    "sources": [known.source.text for known in entry.sources],
+                }
+            )
     return structured("\n".join(lines), data)
 
 

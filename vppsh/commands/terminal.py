@@ -107,9 +107,7 @@ def set_history(ctx: CommandContext, args: Args) -> None:
     ctx.session.trim_history()
 
 
-@command(
-    "set terminal ansi", Interactive(choice("ansi", ON_OFF).or_error(UNKNOWN_PARAMETER)), help="set terminal ansi [on|off]"
-)
+@command("set terminal ansi", Interactive(choice("ansi", ON_OFF).or_error(UNKNOWN_PARAMETER)), help="set terminal ansi [on|off]")
 def set_ansi(ctx: CommandContext, args: Args) -> None:
     """Allow or forbid colours and cursor movements."""
     _terminal(ctx).ansi = args.ansi

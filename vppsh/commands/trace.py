@@ -40,9 +40,7 @@ def trace_add(ctx: CommandContext, args: Args) -> None:
     if node is None:
         raise CommandError(ctx.input.error_text(WANT_COUNT))
     if not node.spec.traceable:
-        raise CommandError(
-            f"node '{node.name}' doesn't support per-node tracing. There may be another way to initiate trace on this node."
-        )
+        raise CommandError(f"node '{node.name}' doesn't support per-node tracing. There may be another way to initiate trace on this node.")
     tracer = ctx.engine.tracer
     tracer.verbose = args.verbose
     tracer.choose = ctx.engine.get(PacketFilters).accepts_trace if args.filter else None

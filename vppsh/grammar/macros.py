@@ -57,6 +57,4 @@ class Macros:
 
     def listing(self, evaluate: bool) -> str:
         """The text of `show macro`."""
-        return "".join(
-            f"{name:<20}{self.expand(f'$({name})') if evaluate else self.values[name]}\n" for name in sorted(self.values)
-        )
+        return "".join(f"{name:<20}{self.expand(f'$({name})') if evaluate else self.values[name]}\n" for name in sorted(self.values))

@@ -108,8 +108,9 @@ class Number(Value):
 
     kind = "number"
 
-    def __init__(self, name: str, default: Any = None, *, signed: bool, base: int = 10, bits: int = 32, many: bool = False,
-                 metavar: str = "") -> None:
+    def __init__(
+        self, name: str, default: Any = None, *, signed: bool, base: int = 10, bits: int = 32, many: bool = False, metavar: str = ""
+    ) -> None:
         super().__init__(name, default, many=many, metavar=metavar)
         self.signed, self.base, self.bits = signed, base, bits
         self.first = _HEX_DIGITS | {"+"} if base == 16 else _DIGITS | {"-"} if signed else _DIGITS
@@ -180,8 +181,9 @@ class HexString(Value):
 class Pattern(Value):
     """Whatever a regular expression matches; the value is made from the match."""
 
-    def __init__(self, name: str, pattern: str, make: Callable[[re.Match[str]], Any], default: Any = None, *, many: bool = False,
-                 metavar: str = "") -> None:
+    def __init__(
+        self, name: str, pattern: str, make: Callable[[re.Match[str]], Any], default: Any = None, *, many: bool = False, metavar: str = ""
+    ) -> None:
         super().__init__(name, default, many=many, metavar=metavar)
         self.pattern = item(pattern)
         self.make = make
@@ -195,8 +197,17 @@ class Pattern(Value):
 class Read(Value):
     """A value read by a function `(reader) -> value | None`."""
 
-    def __init__(self, name: str, function: Callable[[Reader], Any | None], default: Any = None, *, first: Iterable[str] | None = None,
-                 kind: str = "value", many: bool = False, metavar: str = "") -> None:
+    def __init__(
+        self,
+        name: str,
+        function: Callable[[Reader], Any | None],
+        default: Any = None,
+        *,
+        first: Iterable[str] | None = None,
+        kind: str = "value",
+        many: bool = False,
+        metavar: str = "",
+    ) -> None:
         super().__init__(name, default, many=many, metavar=metavar)
         self.function = function
         self.first = None if first is None else frozenset(first)
@@ -289,14 +300,23 @@ def hex_string(name: str, default: Any = None) -> HexString:
     return HexString(name, default)
 
 
-def pattern(name: str, expression: str, make: Callable[[re.Match[str]], Any], default: Any = None, *, many: bool = False,
-            metavar: str = "") -> Pattern:
+def pattern(
+    name: str, expression: str, make: Callable[[re.Match[str]], Any], default: Any = None, *, many: bool = False, metavar: str = ""
+) -> Pattern:
     """What a regular expression matches."""
     return Pattern(name, expression, make, default, many=many, metavar=metavar)
 
 
-def read_with(name: str, function: Callable[[Reader], Any | None], default: Any = None, *, first: Iterable[str] | None = None,
-              kind: str = "value", many: bool = False, metavar: str = "") -> Read:
+def read_with(
+    name: str,
+    function: Callable[[Reader], Any | None],
+    default: Any = None,
+    *,
+    first: Iterable[str] | None = None,
+    kind: str = "value",
+    many: bool = False,
+    metavar: str = "",
+) -> Read:
     """A value read by a function of one's own, which leaves the reader unmoved when it answers None."""
     return Read(name, function, default, first=first, kind=kind, many=many, metavar=metavar)
 

@@ -15,8 +15,7 @@ from cryptography.hazmat.primitives.ciphers.modes import ECB
 from numpy.typing import NDArray
 
 from vppsh.engine.ipsec.algorithms import DES_CBC, TRIPLE_DES_CBC, Cipher
-from vppsh.engine.ipsec.matrix import Lengths, Matrix, within
-from vppsh.engine.uniform import common
+from vppsh.engine.ipsec.matrix import Columns, Matrix, largest, within
 
 AES_BLOCK, DES_BLOCK = 16, 8
 
@@ -67,11 +66,11 @@ class KeyStream:
         counters[:, :, nonces.shape[1] :] = numbers.view(np.uint8).reshape(count, numbers.itemsize)
         return self._blocks.encrypt(counters).reshape(n, count * AES_BLOCK)[:, :length]
 
-    def apply(self, rows: Matrix, at: int, lengths: Lengths, nonces: Matrix) -> None:
+    def apply(self, rows: Matrix, at: int, lengths: Columns, nonces: Matrix) -> None:
         """Encrypt or decrypt `lengths` bytes from column `at` of every row."""
-        longest = int(lengths.max())
+        longest = largest(lengths)
         stream = self.make(nonces, longest)
-        if common(lengths) is None:
+        if not isinstance(lengths, int):
             stream = stream * within(stream, 0, lengths)
         rows[:, at : at + longest] ^= stream
 
@@ -98,25 +97,24 @@ class Chain:
         blocks[:, :8] = numbers.view(np.uint8).reshape(-1, 8)
         return self._blocks.encrypt(blocks)
 
-    def encrypt(self, rows: Matrix, at: int, lengths: Lengths) -> None:
+    def encrypt(self, rows: Matrix, at: int, lengths: Columns) -> None:
         """Encrypt `lengths` bytes (whole blocks) behind the IV in column `at` of every row."""
         size = self.block
-        counts = lengths // size
-        same = common(counts) is not None
         last = rows[:, at : at + size].copy()
-        for number in range(int(counts.max())):
+        for number in range(largest(lengths) // size):
             begin = at + (number + 1) * size
-            chosen: slice | NDArray[np.intp] = slice(None) if same else np.flatnonzero(counts > number)
+            chosen: slice | NDArray[np.intp] = slice(None) if isinstance(lengths, int) else np.flatnonzero(lengths > number * size)
             last[chosen] = self._blocks.encrypt(rows[chosen, begin : begin + size] ^ last[chosen])
             rows[chosen, begin : begin + size] = last[chosen]
 
-    def decrypt(self, rows: Matrix, at: int, lengths: Lengths, chosen: NDArray[np.bool_]) -> None:
+    def decrypt(self, rows: Matrix, at: int, lengths: Columns, chosen: NDArray[np.bool_]) -> None:
         """Decrypt `lengths` bytes behind the IV in column `at` of the rows that a mask chooses."""
         size = self.block
-        count = int(lengths.max()) // size
+        count = largest(lengths) // size
         width = (count + 1) * size
         chained = rows[:, at : at + width].copy()
         plain = self._blocks.decrypt(chained[:, size:].reshape(len(rows), count, size)).reshape(len(rows), count * size)
         plain = plain ^ chained[:, : count * size]
-        inside = within(plain, 0, np.where(chosen, lengths, 0))
-        rows[:, at + size : at + width] = np.where(inside, plain, chained[:, size:])
+        if not isinstance(lengths, int) or not chosen.all():
+            plain = np.where(within(plain, 0, np.where(chosen, lengths, 0)), plain, chained[:, size:])
+        rows[:, at + size : at + width] = plain

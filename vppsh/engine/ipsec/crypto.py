@@ -22,11 +22,13 @@ from numpy.typing import NDArray
 
 from vppsh.engine.ipsec.algorithms import CHACHA20_POLY1305, NO_INTEGRITY, Cipher, Integrity, Mode
 from vppsh.engine.ipsec.blocks import Chain, KeyStream, chacha20_key_stream, ecb
-from vppsh.engine.ipsec.matrix import Lengths, Matrix, put, strings
+from vppsh.engine.ipsec.matrix import Columns, Matrix, items, put, replace, strings
 
 ESP_BYTES = 8
 SALT_BYTES = 4
 NONCE_BYTES = 12
+IV = np.dtype(">u8")
+NONCE = np.dtype([("salt", ">u4"), ("iv", IV)])
 HASHES: dict[str, Callable[[], hashes.HashAlgorithm]] = {
     "md5": hashes.MD5, "sha1": hashes.SHA1, "sha256": hashes.SHA256, "sha384": hashes.SHA384, "sha512": hashes.SHA512,
 }  # fmt: skip
@@ -59,24 +61,24 @@ class Transform(ABC):
         return ESP_BYTES + self.iv_bytes
 
     @abstractmethod
-    def seal(self, packets: Matrix, lengths: Lengths, high: Numbers | None, ivs: NDArray[np.uint64]) -> None:
+    def seal(self, packets: Matrix, lengths: Columns, high: Numbers | None, ivs: NDArray[np.uint64]) -> None:
         """Write IVs (each made from a number that never comes again), encrypt `lengths` bytes of each packet, write check values.
 
         high  the upper halves of extended sequence numbers
         """
 
     @abstractmethod
-    def open(self, packets: Matrix, lengths: Lengths, high: Numbers | None) -> Verdicts:
+    def open(self, packets: Matrix, lengths: Columns, high: Numbers | None) -> Verdicts:
         """Verify and decrypt; `lengths` are those of what is encrypted."""
 
 
 class NullTransform(Transform):
     """Neither encryption nor authentication (RFC 2410): what an IPsec interface may ask for."""
 
-    def seal(self, packets: Matrix, lengths: Lengths, high: Numbers | None, ivs: NDArray[np.uint64]) -> None:
+    def seal(self, packets: Matrix, lengths: Columns, high: Numbers | None, ivs: NDArray[np.uint64]) -> None:
         """Nothing to do."""
 
-    def open(self, packets: Matrix, lengths: Lengths, high: Numbers | None) -> Verdicts:
+    def open(self, packets: Matrix, lengths: Columns, high: Numbers | None) -> Verdicts:
         """Everything is good."""
         return np.zeros(len(packets), np.uint8)
 
@@ -89,56 +91,60 @@ class AeadTransform(Transform):
         chacha = cipher is CHACHA20_POLY1305
         primitive = ChaCha20Poly1305(key) if chacha else AESGCM(key)
         self._encrypt, self._decrypt = primitive.encrypt, primitive.decrypt
-        self._salt = salt.to_bytes(SALT_BYTES, "big")
+        self._salt = salt
         self._only_checks = cipher.mode is Mode.GMAC
         self._key_stream = partial(chacha20_key_stream, key) if chacha else KeyStream(ecb(cipher, key), first=2).make
 
-    def seal(self, packets: Matrix, lengths: Lengths, high: Numbers | None, ivs: NDArray[np.uint64]) -> None:
-        packets[:, ESP_BYTES : self.ahead] = ivs.astype(">u8").view(np.uint8).reshape(len(ivs), -1)
-        nonces = strings(self._nonces(packets), 0, NONCE_BYTES)
+    def seal(self, packets: Matrix, lengths: Columns, high: Numbers | None, ivs: NDArray[np.uint64]) -> None:
+        items(packets, ESP_BYTES, IV)[:] = ivs
+        nonces, encrypt, icv_bytes = self._nonces(ivs), self._encrypt, self.icv_bytes
         if self._only_checks:
             covered = self._covered_by_gmac(packets, lengths, high)
-            sealed = [self._encrypt(nonce, b"", each) for nonce, each in zip(nonces, covered)]
-            put(packets, self.ahead + lengths, self.icv_bytes, sealed)
+            put(packets, self.ahead + lengths, icv_bytes, [encrypt(nonce, b"", each) for nonce, each in zip(nonces, covered)])
             return
-        plain = strings(packets, self.ahead, lengths)
-        put(packets, self.ahead, lengths + self.icv_bytes, list(map(self._encrypt, nonces, plain, self._covered(packets, high))))
+        covered = self._covered(packets, high)
+        replace(packets, self.ahead, lengths, lengths + icv_bytes, lambda part, plain: map(encrypt, nonces[part], plain, covered[part]))
 
-    def open(self, packets: Matrix, lengths: Lengths, high: Numbers | None) -> Verdicts:
-        nonce_bytes = self._nonces(packets)
-        nonces = strings(nonce_bytes, 0, NONCE_BYTES)
+    def open(self, packets: Matrix, lengths: Columns, high: Numbers | None) -> Verdicts:
+        nonces = self._nonces(items(packets, ESP_BYTES, IV))
+        verdicts = np.zeros(len(packets), np.uint8)
         if self._only_checks:
             sealed, covered = strings(packets, self.ahead + lengths, self.icv_bytes), self._covered_by_gmac(packets, lengths, high)
-            return self._open_each(nonces, sealed, covered)[1]
-        sealed, covered = strings(packets, self.ahead, lengths + self.icv_bytes), self._covered(packets, high)
-        try:
-            opened = list(map(self._decrypt, nonces, sealed, covered))
-            verdicts = np.zeros(len(packets), np.uint8)
-        except InvalidTag:
-            opened, verdicts = self._open_each(nonces, sealed, covered)
-            for position in np.flatnonzero(verdicts).tolist():
-                # As in VPP the packet has been decrypted in its place when the check fails: traces of drops show that.
-                cut = np.frombuffer(sealed[position], np.uint8)[: -self.icv_bytes]
-                stream = self._key_stream(nonce_bytes[position : position + 1], len(cut))[0]
-                opened[position] = (cut ^ stream).tobytes()
-        put(packets, self.ahead, lengths, opened)
+            for position, (nonce, value, each) in enumerate(zip(nonces, sealed, covered)):
+                try:
+                    self._decrypt(nonce, value, each)
+                except InvalidTag:
+                    verdicts[position] = Verdict.DECRYPTION_FAILED
+            return verdicts
+        covered = self._covered(packets, high)
+
+        def opened(part: slice, sealed: list[bytes]) -> list[bytes]:
+            try:
+                return list(map(self._decrypt, nonces[part], sealed, covered[part]))
+            except InvalidTag:
+                return self._open_each(nonces[part], sealed, covered[part], verdicts[part])
+
+        replace(packets, self.ahead, lengths + self.icv_bytes, lengths, opened)
         return verdicts
 
-    def _open_each(self, nonces: list[bytes], sealed: list[bytes], covered: list[bytes]) -> tuple[list[bytes], Verdicts]:
-        """One by one: some are not authentic."""
-        opened, verdicts = [b""] * len(nonces), np.zeros(len(nonces), np.uint8)
+    def _open_each(self, nonces: list[bytes], sealed: list[bytes], covered: list[bytes], verdicts: Verdicts) -> list[bytes]:
+        """One by one: some are not authentic. As in VPP these are decrypted in their place, too: traces of drops show that."""
+        opened = []
         for position, (nonce, data, each) in enumerate(zip(nonces, sealed, covered)):
             try:
-                opened[position] = self._decrypt(nonce, data, each)
+                opened.append(self._decrypt(nonce, data, each))
             except InvalidTag:
                 verdicts[position] = Verdict.DECRYPTION_FAILED
-        return opened, verdicts
+                cut = np.frombuffer(data, np.uint8)[: -self.icv_bytes]
+                stream = self._key_stream(np.frombuffer(nonce, np.uint8)[None, :], len(cut))[0]
+                opened.append((cut ^ stream).tobytes())
+        return opened
 
-    def _nonces(self, packets: Matrix) -> Matrix:
-        nonces = np.empty((len(packets), NONCE_BYTES), np.uint8)
-        nonces[:, :SALT_BYTES] = np.frombuffer(self._salt, np.uint8)
-        nonces[:, SALT_BYTES:] = packets[:, ESP_BYTES : self.ahead]
-        return nonces
+    def _nonces(self, ivs: NDArray[np.unsignedinteger]) -> list[bytes]:
+        nonces = np.empty(len(ivs), NONCE)
+        nonces["salt"], nonces["iv"] = self._salt, ivs
+        found: list[bytes] = nonces.view(f"V{NONCE_BYTES}").tolist()
+        return found
 
     def _covered(self, packets: Matrix, high: Numbers | None) -> list[bytes]:
         """What is authenticated besides: the ESP header, with the whole sequence number."""
@@ -146,7 +152,7 @@ class AeadTransform(Transform):
             return strings(packets, 0, ESP_BYTES)
         return strings(_with_high(packets[:, :ESP_BYTES], high), 0, ESP_BYTES + 4)
 
-    def _covered_by_gmac(self, packets: Matrix, lengths: Lengths, high: Numbers | None) -> list[bytes]:
+    def _covered_by_gmac(self, packets: Matrix, lengths: Columns, high: Numbers | None) -> list[bytes]:
         bodies = strings(packets, ESP_BYTES, lengths + self.iv_bytes)
         return [head + body for head, body in zip(self._covered(packets, high), bodies)]
 
@@ -161,17 +167,17 @@ class HmacTransform(Transform):
         self._salt = np.frombuffer(salt.to_bytes(SALT_BYTES, "big"), np.uint8)
         self._hmac = Hmac(integrity, integrity_key) if integrity is not NO_INTEGRITY else None
 
-    def seal(self, packets: Matrix, lengths: Lengths, high: Numbers | None, ivs: NDArray[np.uint64]) -> None:
+    def seal(self, packets: Matrix, lengths: Columns, high: Numbers | None, ivs: NDArray[np.uint64]) -> None:
         if self._chain is not None:
             packets[:, ESP_BYTES : self.ahead] = self._chain.unpredictable(ivs)
             self._chain.encrypt(packets, ESP_BYTES, lengths)
         elif self._stream is not None:
-            packets[:, ESP_BYTES : self.ahead] = ivs.astype(">u8").view(np.uint8).reshape(len(ivs), -1)
+            items(packets, ESP_BYTES, IV)[:] = ivs
             self._apply_stream(packets, lengths, self._stream)
         if self._hmac is not None:
             put(packets, self.ahead + lengths, self.icv_bytes, self._hmac.values(packets, self.ahead + lengths, high))
 
-    def open(self, packets: Matrix, lengths: Lengths, high: Numbers | None) -> Verdicts:
+    def open(self, packets: Matrix, lengths: Columns, high: Numbers | None) -> Verdicts:
         verdicts = np.zeros(len(packets), np.uint8)
         if self._hmac is not None:
             found = strings(packets, self.ahead + lengths, self.icv_bytes)
@@ -182,10 +188,10 @@ class HmacTransform(Transform):
             verdicts[good & (lengths % self._chain.block != 0)] = Verdict.DECRYPTION_FAILED
             self._chain.decrypt(packets, ESP_BYTES, lengths, verdicts == Verdict.GOOD)
         elif self._stream is not None:
-            self._apply_stream(packets, np.where(good, lengths, 0), self._stream)
+            self._apply_stream(packets, lengths if good.all() else np.where(good, lengths, 0), self._stream)
         return verdicts
 
-    def _apply_stream(self, packets: Matrix, lengths: Lengths, stream: KeyStream) -> None:
+    def _apply_stream(self, packets: Matrix, lengths: Columns, stream: KeyStream) -> None:
         nonces = np.empty((len(packets), NONCE_BYTES), np.uint8)
         nonces[:, :SALT_BYTES] = self._salt
         nonces[:, SALT_BYTES:] = packets[:, ESP_BYTES : self.ahead]
@@ -205,7 +211,7 @@ class Hmac:
         each.update(data)
         return each.finalize()[: self._icv_bytes]
 
-    def values(self, packets: Matrix, lengths: Lengths, high: Numbers | None) -> list[bytes]:
+    def values(self, packets: Matrix, lengths: Columns, high: Numbers | None) -> list[bytes]:
         """The check values of the first `lengths` bytes of packets, and of the upper halves of their numbers."""
         covered = strings(packets, 0, lengths)
         if high is not None:

@@ -6,9 +6,11 @@ copied out and back.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 import numpy as np
+from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
 from vppsh.engine.buffer_data import gather
@@ -16,9 +18,12 @@ from vppsh.engine.buffers import HEADROOM, STRIDE, BufferPool
 from vppsh.engine.frame import Frame
 from vppsh.engine.uniform import common
 
+CACHED_BYTES = 96 << 10
+
 Matrix = NDArray[np.uint8]
 Lengths = NDArray[np.int64]
 Columns = int | NDArray[np.int64]
+"""Lengths, or places: one for all rows, which is handled faster, or one each."""
 
 
 class PacketMatrix:
@@ -55,13 +60,35 @@ class PacketMatrix:
             self._data[self._rows[mine], start : start + fits] = self.bytes[mine, :fits]
 
 
+def items(rows: Matrix, at: int, dtype: np.dtype) -> NDArray[Any]:
+    """One item of every row, from column `at`: a view, which may be written to."""
+    found: NDArray[Any] = rows[:, at : at + dtype.itemsize].view(dtype)[:, 0]
+    return found
+
+
+def columns(values: NDArray[np.integer]) -> Columns:
+    """The one value that all have, if there is one; else the values."""
+    one = common(values)
+    return values.astype(np.int64) if one is None else one
+
+
+def largest(values: Columns) -> int:
+    """The largest of all rows."""
+    return values if isinstance(values, int) else int(values.max())
+
+
+def total(values: Columns, n: int) -> int:
+    """The sum over `n` rows."""
+    return values * n if isinstance(values, int) else int(values.sum())
+
+
 def strings(rows: Matrix, at: Columns, lengths: Columns) -> list[bytes]:
     """`lengths` bytes from column `at` of every row."""
     start, length = _one(at), _one(lengths)
     if start is not None and length is not None:
         if not length:
             return [b""] * len(rows)
-        found: list[bytes] = rows[:, start : start + length].view(f"V{length}")[:, 0].tolist()
+        found: list[bytes] = items(rows, start, np.dtype(f"V{length}")).tolist()
         return found
     n, width = rows.shape
     data = rows.tobytes()
@@ -72,20 +99,41 @@ def strings(rows: Matrix, at: Columns, lengths: Columns) -> list[bytes]:
 def put(rows: Matrix, at: Columns, lengths: Columns, values: Sequence[bytes]) -> None:
     """Write one string of `lengths` bytes into every row, at column `at`."""
     start, length = _one(at), _one(lengths)
-    data = b"".join(values)
     if start is not None and length is not None:
         if length:
-            rows[:, start : start + length].view(f"V{length}")[:, 0] = np.frombuffer(data, f"V{length}")
+            items(rows, start, np.dtype(f"V{length}"))[:] = np.frombuffer(b"".join(values), f"V{length}")
         return
-    rows[within(rows, at, lengths)] = np.frombuffer(data, np.uint8)
+    n, stride = len(rows), rows.strides[0]
+    flat = as_strided(rows, ((n - 1) * stride + rows.shape[1],), (1,)).data
+    for begin, value in zip((np.arange(n) * stride + at).tolist(), values):
+        flat[begin : begin + len(value)] = value
+
+
+def replace(rows: Matrix, at: int, lengths: Columns, new_lengths: Columns, make: Callable[[slice, list[bytes]], Iterable[bytes]]) -> None:
+    """Put `new_lengths` bytes in the place of `lengths` bytes from column `at` of every row: `make(which rows, strings) -> strings`.
+
+    That is done for so many rows at a time that their strings stay in the processor's cache.
+    """
+    step = max(1, CACHED_BYTES // max(1, largest(lengths)))
+    portions = (slice(begin, begin + step) for begin in range(0, len(rows), step))
+    if isinstance(lengths, int) and isinstance(new_lengths, int) and lengths and new_lengths:
+        kind = np.dtype(f"V{new_lengths}")
+        old, new = items(rows, at, np.dtype(f"V{lengths}")), items(rows, at, kind)
+        for part in portions:
+            new[part] = np.frombuffer(b"".join(make(part, old[part].tolist())), kind)
+        return
+    for part in portions:
+        sizes = lengths if isinstance(lengths, int) else lengths[part]
+        new_sizes = new_lengths if isinstance(new_lengths, int) else new_lengths[part]
+        put(rows[part], at, new_sizes, list(make(part, strings(rows[part], at, sizes))))
 
 
 def within(rows: Matrix, at: Columns, lengths: Columns) -> NDArray[np.bool_]:
     """bool of the matrix' shape: the `lengths` columns from `at` on of each row."""
-    columns = np.arange(rows.shape[1])
+    places = np.arange(rows.shape[1])
     begins, sizes = np.broadcast_to(at, (len(rows),)), np.broadcast_to(lengths, (len(rows),))
-    return (columns >= begins[:, None]) & (columns < (begins + sizes)[:, None])
+    return (places >= begins[:, None]) & (places < (begins + sizes)[:, None])
 
 
-def _one(columns: Columns) -> int | None:
-    return columns if isinstance(columns, int) else common(columns)
+def _one(values: Columns) -> int | None:
+    return values if isinstance(values, int) else common(values)

@@ -23,6 +23,7 @@ from vppsh.engine.ipsec.sa import Sa, SaFlag, Sas
 from vppsh.engine.ipsec.udp import IpsecPorts
 from vppsh.engine.tunnel.midchain import Midchains
 from vppsh.engine.tunnel.teib import Teib, TeibEntry
+from vppsh.engine.uniform import common
 
 if TYPE_CHECKING:
     from vppsh.engine.engine import Engine
@@ -208,6 +209,9 @@ class Protects:
 
     def output_of(self, adjacencies: NDArray[np.int32]) -> NDArray[np.int32]:
         """The index of the association that packets of adjacencies leave by, NOBODY for none."""
+        one = common(adjacencies)
+        if one is not None and one < len(self._outputs) and self._outputs[one] != NOT_ASKED:
+            return np.full(len(adjacencies), self._outputs[one])
         highest = int(adjacencies.max())
         if highest >= len(self._outputs):
             grown = np.full(max(2 * len(self._outputs), highest + 1), NOT_ASKED, np.int32)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -128,6 +128,7 @@ class Sa:
     sent      the last sequence number that went out
     window    what came in
     iv_base   IVs are this number and those after it
+    around    what the last packets got for headers, and for what that was
     thread    the only one there is, or NO_THREAD until the first packet after the association was unbound
     """
 
@@ -150,6 +151,7 @@ class Sa:
         self.hmac = Hmac(self.integrity, self.integrity_key) if self.integrity is not NO_INTEGRITY else None
         self.iv_base = int(engine.random.integers(0, 1 << 64, dtype=np.uint64))
         self.outer_header = b""
+        self.around: tuple[object, Any] | None = None
 
     def has(self, flag: int) -> bool:
         """Whether a flag is set."""

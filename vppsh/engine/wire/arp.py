@@ -11,28 +11,93 @@ from vppsh.engine.wire import ethertype
 from vppsh.engine.wire.layers import Carrier, Layer
 from vppsh.engine.wire.text import format_ethernet_address, format_hex_bytes, format_ip4_address, new_line, padded
 
-HEADER = np.dtype([
-    ("hardware_type", ">u2"), ("protocol_type", ">u2"), ("hardware_length", "u1"), ("protocol_length", "u1"), ("opcode", ">u2"),
-    ("sender_mac", "u1", (6,)), ("sender_ip4", ">u4"), ("target_mac", "u1", (6,)), ("target_ip4", ">u4"),
-])
+HEADER = np.dtype(
+    [
+        ("hardware_type", ">u2"),
+        ("protocol_type", ">u2"),
+        ("hardware_length", "u1"),
+        ("protocol_length", "u1"),
+        ("opcode", ">u2"),
+        ("sender_mac", "u1", (6,)),
+        ("sender_ip4", ">u4"),
+        ("target_mac", "u1", (6,)),
+        ("target_ip4", ">u4"),
+    ]
+)
 ADDRESSES_OFFSET = 8
 
 HARDWARE_ETHERNET = 1
 REQUEST = 1
 REPLY = 2
-HARDWARE_TYPE_NAMES: Mapping[int, str] = MappingProxyType({
-    0: "reserved", 1: "ethernet", 2: "experimental_ethernet", 3: "ax_25", 4: "proteon_pronet_token_ring", 5: "chaos",
-    6: "ieee_802", 7: "arcnet", 8: "hyperchannel", 9: "lanstar", 10: "autonet", 11: "localtalk", 12: "localnet",
-    13: "ultra_link", 14: "smds", 15: "frame_relay", 16: "atm", 17: "hdlc", 18: "fibre_channel", 19: "atm19",
-    20: "serial_line", 21: "atm21", 22: "mil_std_188_220", 23: "metricom", 24: "ieee_1394", 25: "mapos",
-    26: "twinaxial", 27: "eui_64", 28: "hiparp", 29: "iso_7816_3", 30: "arpsec", 31: "ipsec_tunnel", 32: "infiniband",
-    33: "cai", 34: "wiegand", 35: "pure_ip", 36: "hw_exp1", 256: "hw_exp2",
-})
+HARDWARE_TYPE_NAMES: Mapping[int, str] = MappingProxyType(
+    {
+        0: "reserved",
+        1: "ethernet",
+        2: "experimental_ethernet",
+        3: "ax_25",
+        4: "proteon_pronet_token_ring",
+        5: "chaos",
+        6: "ieee_802",
+        7: "arcnet",
+        8: "hyperchannel",
+        9: "lanstar",
+        10: "autonet",
+        11: "localtalk",
+        12: "localnet",
+        13: "ultra_link",
+        14: "smds",
+        15: "frame_relay",
+        16: "atm",
+        17: "hdlc",
+        18: "fibre_channel",
+        19: "atm19",
+        20: "serial_line",
+        21: "atm21",
+        22: "mil_std_188_220",
+        23: "metricom",
+        24: "ieee_1394",
+        25: "mapos",
+        26: "twinaxial",
+        27: "eui_64",
+        28: "hiparp",
+        29: "iso_7816_3",
+        30: "arpsec",
+        31: "ipsec_tunnel",
+        32: "infiniband",
+        33: "cai",
+        34: "wiegand",
+        35: "pure_ip",
+        36: "hw_exp1",
+        256: "hw_exp2",
+    }
+)
 OPCODE_NAMES = (
-    "reserved", "request", "reply", "reverse_request", "reverse_reply", "drarp_request", "drarp_reply", "drarp_error",
-    "inarp_request", "inarp_reply", "arp_nak", "mars_request", "mars_multi", "mars_mserv", "mars_join", "mars_leave",
-    "mars_nak", "mars_unserv", "mars_sjoin", "mars_sleave", "mars_grouplist_request", "mars_grouplist_reply",
-    "mars_redirect_map", "mapos_unarp", "exp1", "exp2",
+    "reserved",
+    "request",
+    "reply",
+    "reverse_request",
+    "reverse_reply",
+    "drarp_request",
+    "drarp_reply",
+    "drarp_error",
+    "inarp_request",
+    "inarp_reply",
+    "arp_nak",
+    "mars_request",
+    "mars_multi",
+    "mars_mserv",
+    "mars_join",
+    "mars_leave",
+    "mars_nak",
+    "mars_unserv",
+    "mars_sjoin",
+    "mars_sleave",
+    "mars_grouplist_request",
+    "mars_grouplist_reply",
+    "mars_redirect_map",
+    "mapos_unarp",
+    "exp1",
+    "exp2",
 )
 
 

@@ -19,9 +19,17 @@ FLAG_KEY = 1 << 13
 FLAG_SEQUENCE = 1 << 12
 VERSION_MASK = 0x7
 TEB, ERSPAN = 0x6558, 0x88BE
-PROTOCOL_NAMES: Mapping[int, str] = MappingProxyType({
-    0x0800: "ip4", 0x86DD: "ip6", 0x6558: "teb", 0x0806: "arp", 0x8847: "mpls_unicast", 0x88BE: "erspan", 0x894F: "nsh",
-})
+PROTOCOL_NAMES: Mapping[int, str] = MappingProxyType(
+    {
+        0x0800: "ip4",
+        0x86DD: "ip6",
+        0x6558: "teb",
+        0x0806: "arp",
+        0x8847: "mpls_unicast",
+        0x88BE: "erspan",
+        0x894F: "nsh",
+    }
+)
 
 
 def format_gre_protocol(number: int) -> str:

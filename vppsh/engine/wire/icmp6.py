@@ -36,32 +36,76 @@ FLAG_ROUTER, FLAG_SOLICITED, FLAG_OVERRIDE = 1 << 31, 1 << 30, 1 << 29
 SOURCE_LINK_LAYER_ADDRESS, TARGET_LINK_LAYER_ADDRESS, PREFIX_INFORMATION, MTU = 1, 2, 3, 5
 ROUTER_SOLICITATION_BYTES = 8
 
-NEIGHBOR_DISCOVERY_LENGTHS: Mapping[int, int] = MappingProxyType({
-    ROUTER_SOLICITATION: 8, ROUTER_ADVERTISEMENT: 16, NEIGHBOR_SOLICITATION: 24, NEIGHBOR_ADVERTISEMENT: 24, REDIRECT: 40,
-})
+NEIGHBOR_DISCOVERY_LENGTHS: Mapping[int, int] = MappingProxyType(
+    {
+        ROUTER_SOLICITATION: 8,
+        ROUTER_ADVERTISEMENT: 16,
+        NEIGHBOR_SOLICITATION: 24,
+        NEIGHBOR_ADVERTISEMENT: 24,
+        REDIRECT: 40,
+    }
+)
 """The messages that must not have been forwarded (RFC 4861), with the length of each without options."""
 
-TYPE_NAMES: Mapping[int, str] = MappingProxyType({
-    1: "destination_unreachable", 2: "packet_too_big", 3: "time_exceeded", 4: "parameter_problem", 128: "echo_request",
-    129: "echo_reply", 130: "multicast_listener_request", 131: "multicast_listener_report",
-    132: "multicast_listener_done", 133: "router_solicitation", 134: "router_advertisement",
-    135: "neighbor_solicitation", 136: "neighbor_advertisement", 137: "redirect", 138: "router_renumbering",
-    139: "node_information_request", 140: "node_information_response", 141: "inverse_neighbor_solicitation",
-    142: "inverse_neighbor_advertisement", 143: "multicast_listener_report_v2",
-    144: "home_agent_address_discovery_request", 145: "home_agent_address_discovery_reply",
-    146: "mobile_prefix_solicitation", 147: "mobile_prefix_advertisement", 148: "certification_path_solicitation",
-    149: "certification_path_advertisement", 151: "multicast_router_advertisement",
-    152: "multicast_router_solicitation", 153: "multicast_router_termination", 154: "fmipv6_messages",
-})
-CODE_NAMES: Mapping[tuple[int, int], str] = MappingProxyType({
-    (1, 0): "no_route_to_destination", (1, 1): "destination_administratively_prohibited",
-    (1, 2): "beyond_scope_of_source_address", (1, 3): "address_unreachable", (1, 4): "port_unreachable",
-    (1, 5): "source_address_failed_policy", (1, 6): "reject_route_to_destination", (3, 0): "ttl_exceeded_in_transit",
-    (3, 1): "fragment_reassembly_time_exceeded", (4, 0): "erroneous_header_field", (4, 1): "unrecognized_next_header",
-    (4, 2): "unrecognized_option", (4, 3): "first_fragment_has_incomplete_header_chain", (138, 0): "command",
-    (138, 1): "result", (139, 0): "data_contains_ip6_address", (139, 1): "data_contains_name",
-    (139, 2): "data_contains_ip4_address", (140, 0): "success", (140, 1): "failed", (140, 2): "unknown_request",
-})
+TYPE_NAMES: Mapping[int, str] = MappingProxyType(
+    {
+        1: "destination_unreachable",
+        2: "packet_too_big",
+        3: "time_exceeded",
+        4: "parameter_problem",
+        128: "echo_request",
+        129: "echo_reply",
+        130: "multicast_listener_request",
+        131: "multicast_listener_report",
+        132: "multicast_listener_done",
+        133: "router_solicitation",
+        134: "router_advertisement",
+        135: "neighbor_solicitation",
+        136: "neighbor_advertisement",
+        137: "redirect",
+        138: "router_renumbering",
+        139: "node_information_request",
+        140: "node_information_response",
+        141: "inverse_neighbor_solicitation",
+        142: "inverse_neighbor_advertisement",
+        143: "multicast_listener_report_v2",
+        144: "home_agent_address_discovery_request",
+        145: "home_agent_address_discovery_reply",
+        146: "mobile_prefix_solicitation",
+        147: "mobile_prefix_advertisement",
+        148: "certification_path_solicitation",
+        149: "certification_path_advertisement",
+        151: "multicast_router_advertisement",
+        152: "multicast_router_solicitation",
+        153: "multicast_router_termination",
+        154: "fmipv6_messages",
+    }
+)
+CODE_NAMES: Mapping[tuple[int, int], str] = MappingProxyType(
+    {
+        (1, 0): "no_route_to_destination",
+        (1, 1): "destination_administratively_prohibited",
+        (1, 2): "beyond_scope_of_source_address",
+        (1, 3): "address_unreachable",
+        (1, 4): "port_unreachable",
+        (1, 5): "source_address_failed_policy",
+        (1, 6): "reject_route_to_destination",
+        (3, 0): "ttl_exceeded_in_transit",
+        (3, 1): "fragment_reassembly_time_exceeded",
+        (4, 0): "erroneous_header_field",
+        (4, 1): "unrecognized_next_header",
+        (4, 2): "unrecognized_option",
+        (4, 3): "first_fragment_has_incomplete_header_chain",
+        (138, 0): "command",
+        (138, 1): "result",
+        (139, 0): "data_contains_ip6_address",
+        (139, 1): "data_contains_name",
+        (139, 2): "data_contains_ip4_address",
+        (140, 0): "success",
+        (140, 1): "failed",
+        (140, 2): "unknown_request",
+    }
+)
 
 
 def format_ip6_icmp_type_and_code(kind: int, code: int) -> str:

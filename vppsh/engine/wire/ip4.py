@@ -12,10 +12,20 @@ from vppsh.engine.wire.checksum import BASE, Sums, checksum
 from vppsh.engine.wire.layers import Carrier, Layer, format_next
 from vppsh.engine.wire.text import format_ip4_address, new_line, padded
 
-HEADER = np.dtype([
-    ("version_and_length", "u1"), ("tos", "u1"), ("length", ">u2"), ("fragment_id", ">u2"), ("flags_and_offset", ">u2"),
-    ("ttl", "u1"), ("protocol", "u1"), ("checksum", ">u2"), ("src", ">u4"), ("dst", ">u4"),
-])
+HEADER = np.dtype(
+    [
+        ("version_and_length", "u1"),
+        ("tos", "u1"),
+        ("length", ">u2"),
+        ("fragment_id", ">u2"),
+        ("flags_and_offset", ">u2"),
+        ("ttl", "u1"),
+        ("protocol", "u1"),
+        ("checksum", ">u2"),
+        ("src", ">u4"),
+        ("dst", ">u4"),
+    ]
+)
 CHECKSUM_OFFSET = 10
 MAX_LENGTH = 60
 

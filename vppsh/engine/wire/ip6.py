@@ -15,10 +15,16 @@ from vppsh.engine.wire.checksum import Sums, word_sums
 from vppsh.engine.wire.layers import Carrier, Layer, format_next
 from vppsh.engine.wire.text import format_ip6_address, new_line
 
-HEADER = np.dtype([
-    ("version_class_and_label", ">u4"), ("payload_length", ">u2"), ("protocol", "u1"), ("hop_limit", "u1"),
-    ("src", ">u8", (2,)), ("dst", ">u8", (2,)),
-])
+HEADER = np.dtype(
+    [
+        ("version_class_and_label", ">u4"),
+        ("payload_length", ">u2"),
+        ("protocol", "u1"),
+        ("hop_limit", "u1"),
+        ("src", ">u8", (2,)),
+        ("dst", ">u8", (2,)),
+    ]
+)
 FRAGMENT = np.dtype([("next_header", "u1"), ("reserved", "u1"), ("offset_and_more", ">u2"), ("id", ">u4")])
 
 VERSION = 6

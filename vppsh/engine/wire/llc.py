@@ -14,12 +14,32 @@ from vppsh.engine.wire.text import padded
 HEADER = np.dtype([("dst_sap", "u1"), ("src_sap", "u1"), ("control", "u1")])
 
 UNNUMBERED = 0x03
-SAP_NAMES: Mapping[int, str] = MappingProxyType({
-    0x00: "null", 0x02: "sublayer", 0x04: "sna_path_control", 0x06: "ip4", 0x08: "sna1", 0x0C: "sna2", 0x40: "sna3",
-    0x0E: "proway_lan", 0x10: "netware1", 0xE0: "netware2", 0x14: "osi_layer1", 0x20: "osi_layer2", 0x34: "osi_layer3",
-    0x54: "osi_layer4", 0xFE: "osi_layer5", 0x42: "bpdu", 0x98: "arp", 0xAA: "snap", 0xBA: "vines1", 0xBC: "vines2",
-    0xF0: "netbios", 0xFF: "global_dsap",
-})
+SAP_NAMES: Mapping[int, str] = MappingProxyType(
+    {
+        0x00: "null",
+        0x02: "sublayer",
+        0x04: "sna_path_control",
+        0x06: "ip4",
+        0x08: "sna1",
+        0x0C: "sna2",
+        0x40: "sna3",
+        0x0E: "proway_lan",
+        0x10: "netware1",
+        0xE0: "netware2",
+        0x14: "osi_layer1",
+        0x20: "osi_layer2",
+        0x34: "osi_layer3",
+        0x54: "osi_layer4",
+        0xFE: "osi_layer5",
+        0x42: "bpdu",
+        0x98: "arp",
+        0xAA: "snap",
+        0xBA: "vines1",
+        0xBC: "vines2",
+        0xF0: "netbios",
+        0xFF: "global_dsap",
+    }
+)
 
 
 def format_llc_protocol(sap: int) -> str:

@@ -22,8 +22,10 @@ from vppsh.errors import InputFileError
 
 # What people name by mistake, by the first bytes.
 OTHER_KINDS = (
-    (b"\x1f\x8b", "gzip-compressed: gunzip it first"), (b"\x28\xb5\x2f\xfd", "zstd-compressed: unzstd it first"),
-    (b"\xfd7zXZ", "xz-compressed: unxz it first"), (b"BZh", "bzip2-compressed: bunzip2 it first"),
+    (b"\x1f\x8b", "gzip-compressed: gunzip it first"),
+    (b"\x28\xb5\x2f\xfd", "zstd-compressed: unzstd it first"),
+    (b"\xfd7zXZ", "xz-compressed: unxz it first"),
+    (b"BZh", "bzip2-compressed: bunzip2 it first"),
     (b"\x34\xcd\xb2\xa1", "a pcap of the modified kind (magic a1b2cd34), which is not supported"),
     (b"\xa1\xb2\xcd\x34", "a pcap of the modified kind (magic a1b2cd34), which is not supported"),
     (b"snoop\0\0\0", "a snoop capture, which is not supported"),

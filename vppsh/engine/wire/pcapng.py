@@ -170,8 +170,9 @@ class PcapngRecords:
         interface += self._first_interface
         snaps = np.array([each.snap_length or MAX_PACKET for each in self.file.interfaces])
         self._refuse(at, length > snaps[interface], "a packet of {} bytes is longer than its interface's snap length", length)
-        return Packets(at + header, length.astype(np.uint32), original.astype(np.uint32), self._times(time, interface),
-                       interface.astype(np.uint16))
+        return Packets(
+            at + header, length.astype(np.uint32), original.astype(np.uint32), self._times(time, interface), interface.astype(np.uint16)
+        )
 
     def _refuse(self, at: Positions, wrong: NDArray[np.bool_], text: str, values: NDArray[np.int64]) -> None:
         if wrong.any():

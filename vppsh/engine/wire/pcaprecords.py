@@ -20,10 +20,14 @@ from vppsh.engine.wire.recordchain import Positions, chains
 from vppsh.errors import InputFileError
 
 # Magic number in the file's first four bytes: byte order, nanoseconds per tick.
-MAGICS: Mapping[bytes, tuple[str, int]] = MappingProxyType({
-    b"\xd4\xc3\xb2\xa1": ("<", 1000), b"\xa1\xb2\xc3\xd4": (">", 1000),
-    b"\x4d\x3c\xb2\xa1": ("<", 1), b"\xa1\xb2\x3c\x4d": (">", 1),
-})
+MAGICS: Mapping[bytes, tuple[str, int]] = MappingProxyType(
+    {
+        b"\xd4\xc3\xb2\xa1": ("<", 1000),
+        b"\xa1\xb2\xc3\xd4": (">", 1000),
+        b"\x4d\x3c\xb2\xa1": ("<", 1),
+        b"\xa1\xb2\x3c\x4d": (">", 1),
+    }
+)
 FILE_HEADER = 24
 RECORD_HEADER = 16
 # The most that libpcap takes for a packet; with more, the file is broken or no capture.
@@ -34,12 +38,39 @@ YEAR = 366 * 86400
 LINK_ETHERNET = 1
 LINK_RAW_IP = 101
 LINK_VPP = 280
-LINK_TYPE_NAMES: Mapping[int, str] = MappingProxyType({
-    0: "NULL", 1: "ETHERNET", 6: "TOKEN_RING", 8: "SLIP", 9: "PPP", 12: "RAW", 50: "PPP_HDLC", 101: "RAW_IP", 104: "C_HDLC",
-    105: "IEEE802_11", 107: "FRELAY", 108: "LOOP", 113: "LINUX_SLL", 117: "PFLOG", 119: "PRISM", 127: "IEEE802_11_RADIOTAP",
-    147: "USER0", 187: "BLUETOOTH_HCI_H4", 189: "USB_LINUX", 192: "PPI", 195: "IEEE802_15_4", 220: "USB_LINUX_MMAPPED",
-    227: "CAN_SOCKETCAN", 228: "IPV4", 229: "IPV6", 239: "NFLOG", 253: "NETLINK", 276: "LINUX_SLL2", 280: "VPP_DISPATCH",
-})
+LINK_TYPE_NAMES: Mapping[int, str] = MappingProxyType(
+    {
+        0: "NULL",
+        1: "ETHERNET",
+        6: "TOKEN_RING",
+        8: "SLIP",
+        9: "PPP",
+        12: "RAW",
+        50: "PPP_HDLC",
+        101: "RAW_IP",
+        104: "C_HDLC",
+        105: "IEEE802_11",
+        107: "FRELAY",
+        108: "LOOP",
+        113: "LINUX_SLL",
+        117: "PFLOG",
+        119: "PRISM",
+        127: "IEEE802_11_RADIOTAP",
+        147: "USER0",
+        187: "BLUETOOTH_HCI_H4",
+        189: "USB_LINUX",
+        192: "PPI",
+        195: "IEEE802_15_4",
+        220: "USB_LINUX_MMAPPED",
+        227: "CAN_SOCKETCAN",
+        228: "IPV4",
+        229: "IPV6",
+        239: "NFLOG",
+        253: "NETLINK",
+        276: "LINUX_SLL2",
+        280: "VPP_DISPATCH",
+    }
+)
 
 
 def link_type_name(number: int) -> str:
@@ -91,8 +122,10 @@ class Packets:
         none = Packets(np.zeros(0, np.int64), np.zeros(0, np.uint32), np.zeros(0, np.uint32), np.zeros(0, np.int64), np.zeros(0, np.uint16))
         parts = parts or [none]
         return Packets(
-            np.concatenate([part.offset for part in parts]), np.concatenate([part.length for part in parts]),
-            np.concatenate([part.original for part in parts]), np.concatenate([part.time for part in parts]),
+            np.concatenate([part.offset for part in parts]),
+            np.concatenate([part.length for part in parts]),
+            np.concatenate([part.original for part in parts]),
+            np.concatenate([part.time for part in parts]),
             np.concatenate([part.interface for part in parts]),
         )
 

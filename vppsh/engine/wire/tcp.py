@@ -15,10 +15,19 @@ from vppsh.engine.wire import ip_protocol
 from vppsh.engine.wire.layers import Carrier, Layer
 from vppsh.engine.wire.text import new_line
 
-HEADER = np.dtype([
-    ("src_port", ">u2"), ("dst_port", ">u2"), ("seq", ">u4"), ("ack", ">u4"), ("data_offset", "u1"), ("flags", "u1"),
-    ("window", ">u2"), ("checksum", ">u2"), ("urgent", ">u2"),
-])
+HEADER = np.dtype(
+    [
+        ("src_port", ">u2"),
+        ("dst_port", ">u2"),
+        ("seq", ">u4"),
+        ("ack", ">u4"),
+        ("data_offset", "u1"),
+        ("flags", "u1"),
+        ("window", ">u2"),
+        ("checksum", ">u2"),
+        ("urgent", ">u2"),
+    ]
+)
 
 FLAG_NAMES = ("FIN", "SYN", "RST", "PSH", "ACK", "URG", "ECE", "CWR")
 FIN, SYN, RST, PSH, ACK, URG, ECE, CWR = (1 << bit for bit in range(len(FLAG_NAMES)))

@@ -164,4 +164,3 @@ def _tagged(
     buffers.l2_len[rows] = lengths
     advance(buffers, rows, np.where(bridged & good, 0, lengths))
     result.nexts[positions], result.errors[positions] = nexts, errors
-

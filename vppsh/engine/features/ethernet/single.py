@@ -142,9 +142,7 @@ def _from_first_in_run(keys: NDArray[np.uint64], marked: NDArray[np.bool_]) -> N
     return reached
 
 
-def _count(
-    ctx: Context, rows: NDArray[np.int32], interface: NDArray[np.int32], lengths: NDArray[np.int32], by: NDArray[np.int32]
-) -> None:
+def _count(ctx: Context, rows: NDArray[np.int32], interface: NDArray[np.int32], lengths: NDArray[np.int32], by: NDArray[np.int32]) -> None:
     """Count what sub-interfaces received.
 
     VPP adds up runs of one interface and then adds the header that it looked at last, once per packet; a run
@@ -159,4 +157,3 @@ def _count(
     for index, n, total in zip(interface[begins].tolist(), packets.tolist(), n_bytes.tolist(), strict=True):
         if index != NOBODY:
             rx.add(index, n, total)
-

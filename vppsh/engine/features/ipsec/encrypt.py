@@ -18,14 +18,14 @@ from vppsh.engine.features.ipsec import errors
 from vppsh.engine.features.ipsec.by_sa import Slots, by_association
 from vppsh.engine.features.ipsec.chains import linearize, rewrite, tail_fits
 from vppsh.engine.features.ipsec.errors import ENCRYPT_SA_ERRORS
-from vppsh.engine.features.ipsec.outer import inner_of, tunnel_headers, udp_bytes, wants_inner
+from vppsh.engine.features.ipsec.outer import Inner, inner_of, tunnel_headers, udp_bytes, wants_inner
 from vppsh.engine.features.ipsec.payload import padded, seal
 from vppsh.engine.features.ipsec.transport import Shape, shapes, transport_headers
 from vppsh.engine.fib.forwarding import DpoSlots
 from vppsh.engine.fib.types import Protocol
 from vppsh.engine.frame import Frame
 from vppsh.engine.ipsec.crypto import Transform
-from vppsh.engine.ipsec.matrix import Lengths, Matrix, PacketMatrix
+from vppsh.engine.ipsec.matrix import Columns, Matrix, PacketMatrix, columns, largest, total
 from vppsh.engine.ipsec.sa import Sa, SaFlag, Sas
 from vppsh.engine.l4_checksum import ip6_l4_checksums
 from vppsh.engine.wire import ip4, ip6, ip_protocol, udp
@@ -37,6 +37,8 @@ OUTPUT = 3
 IN_TUNNEL = {Protocol.IP4: ip_protocol.IP_IN_IP, Protocol.IP6: ip_protocol.IPV6, Protocol.MPLS: ip_protocol.MPLS_IN_IP}
 INNER = {Protocol.IP4: ip4.HEADER, Protocol.IP6: ip6.HEADER}
 OURS = np.uint32(BufferFlag.LOCALLY_ORIGINATED)
+NO_ITEMS: NDArray[np.void] = np.zeros(0, "V1")
+NO_ITEMS.flags.writeable = False
 LENGTH_VALID = np.uint32(BufferFlag.TOTAL_LENGTH_VALID)
 CHECKSUM_AT = 6
 CHECKSUM = np.dtype(">u2")
@@ -68,8 +70,8 @@ class Around:
     """How packets of one shape become ESP.
 
     at         where what is encrypted begins, behind current data
-    front      what goes in front of ESP, one a row
-    following  the protocols of what is encrypted
+    front      what goes in front of ESP, one a row, or a single row
+    following  the protocols of what is encrypted, or a single one
     """
 
     at: int
@@ -128,10 +130,10 @@ def _numbered(ctx: Context, frame: Frame, sa: Sa, first: int, job: Job) -> Slots
     long = linearize(ctx.buffers, frame)
     if sa.has(SaFlag.TUNNEL) and long is None:
         return _alike(ctx, frame, sa, first, job, None)
-    keys = np.zeros(frame.n, np.int64) if sa.has(SaFlag.TUNNEL) else shapes(ctx.buffers, frame, job.link, not job.by_tunnel)
-    nexts = np.empty(frame.n, np.int32)
-    if long is None and bool((keys == keys[0]).all()):
-        return _alike(ctx, frame, sa, first, job, Shape.from_key(int(keys[0])))
+    keys = 0 if sa.has(SaFlag.TUNNEL) else shapes(ctx.buffers, frame, job.link, not job.by_tunnel)
+    if long is None and isinstance(keys, int):
+        return _alike(ctx, frame, sa, first, job, Shape.from_key(keys))
+    keys, nexts = np.broadcast_to(keys, frame.n), np.empty(frame.n, np.int32)
     # Packets of different shapes, or of several buffers: numbers were given out in order, so they go one by one.
     for position in range(frame.n):
         part = frame.pick(ctx.buffers, np.array([position]))
@@ -146,21 +148,21 @@ def _alike(ctx: Context, frame: Frame, sa: Sa, first: int, job: Job, shape: Shap
     """Packets of one shape, each in one buffer."""
     buffers, sas, transform, rows = ctx.buffers, ctx.get(Sas), sa.transform, frame.rows
     at = 0 if shape is None else shape.ip
-    lengths = buffers.current_length[rows].astype(np.int64) - at
+    lengths = columns(buffers.current_length[rows]) - at
     whole = padded(sa, lengths)
     icv = 0 if transform is None else transform.icv_bytes
-    sas.counters.add(sa.index, frame.n, int(whole.sum()) + frame.n * icv)
-    tail = int((whole - lengths).max()) + icv
+    sas.counters.add(sa.index, frame.n, total(whole + icv, frame.n))
+    tail = largest(whole - lengths) + icv
     if transform is None or not _has_room(ctx, frame, sa, transform, shape, tail):
         fault = errors.ENGINE_ERROR if transform is None else errors.NO_BUFFERS
         errors.refuse(ctx, frame, sa, fault, ENCRYPT_SA_ERRORS[fault])
         return job.drop
     around = _around(ctx, frame, sa, shape, whole + transform.ahead + icv, job)
-    packets = PacketMatrix(buffers, frame, at - transform.ahead, transform.ahead + int(whole.max()) + icv)
+    packets = PacketMatrix(buffers, frame, at - transform.ahead, transform.ahead + largest(whole) + icv)
     seal(sa, transform, packets.bytes, lengths, around.following, first)
     packets.store()
     buffers.advance(frame, at - transform.ahead - around.front.shape[1])
-    buffers.current_length[rows] += (whole - lengths + icv).astype(np.int32)
+    buffers.current_length[rows] += np.asarray(whole - lengths + icv, np.int32)
     buffers.store(frame, np.dtype(f"V{around.front.shape[1]}"), around.front.view(f"V{around.front.shape[1]}")[:, 0])
     buffers.flags[rows] &= ~LENGTH_VALID
     if udp_bytes(sa) and _is_ip6(sa, job):
@@ -173,14 +175,14 @@ def _long(ctx: Context, frame: Frame, sa: Sa, first: int, job: Job, shape: Shape
     buffers, transform = ctx.buffers, sa.transform
     index, at = int(frame.indices(buffers)[0]), 0 if shape is None else shape.ip
     payload = np.frombuffer(buffers.packet(index)[at:], np.uint8)
-    lengths = np.array([len(payload)])
-    whole = padded(sa, lengths)
+    lengths = len(payload)
+    whole = largest(padded(sa, lengths))
     icv = 0 if transform is None else transform.icv_bytes
-    ctx.get(Sas).counters.add(sa.index, 1, int(whole[0]) + icv)
+    ctx.get(Sas).counters.add(sa.index, 1, whole + icv)
     fault = errors.ENGINE_ERROR
     if transform is not None:
         fault = errors.NO_BUFFERS
-        esp: Matrix = np.zeros((1, transform.ahead + int(whole[0]) + icv), np.uint8)
+        esp: Matrix = np.zeros((1, transform.ahead + whole + icv), np.uint8)
         esp[0, transform.ahead : transform.ahead + len(payload)] = payload
         around = _around(ctx, frame, sa, shape, whole + transform.ahead + icv, job)
         seal(sa, transform, esp, lengths, around.following, first)
@@ -197,13 +199,28 @@ def _long(ctx: Context, frame: Frame, sa: Sa, first: int, job: Job, shape: Shape
     return job.drop
 
 
-def _around(ctx: Context, frame: Frame, sa: Sa, shape: Shape | None, esp_lengths: Lengths, job: Job) -> Around:
+def _around(ctx: Context, frame: Frame, sa: Sa, shape: Shape | None, esp_lengths: Columns, job: Job) -> Around:
+    """What goes around the packets; mostly that is what went around the ones before, too."""
     buffers = ctx.buffers
+    inner, old = None, NO_ITEMS
     if shape is not None:
-        front, following = transport_headers(buffers, frame, job.link, sa, shape, esp_lengths)
-        return Around(shape.ip, front, following)
-    inner = inner_of(buffers.load(frame, INNER[job.link]), job.link) if wants_inner(sa) and job.link in INNER else None
-    return Around(0, tunnel_headers(sa, esp_lengths, inner), np.full(frame.n, IN_TUNNEL[job.link], np.uint8))
+        old = buffers.load(frame, np.dtype(f"V{shape.l2 + shape.ip}"), -shape.l2)
+    elif wants_inner(sa) and job.link in INNER:
+        inner = inner_of(buffers.load(frame, INNER[job.link]), job.link)
+    # With packets of one length that have the same headers, one packet says it all.
+    if inner is not None or not isinstance(esp_lengths, int) or old.tobytes() != old[:1].tobytes() * len(old):
+        return _make_around(sa, shape, esp_lengths, job, old, inner)
+    key = (job.link, shape, esp_lengths, old[:1].tobytes())
+    if sa.around is None or sa.around[0] != key:
+        sa.around = key, _make_around(sa, shape, esp_lengths, job, old[:1], None)
+    found: Around = sa.around[1]
+    return found
+
+
+def _make_around(sa: Sa, shape: Shape | None, esp_lengths: Columns, job: Job, old: NDArray[np.void], inner: Inner | None) -> Around:
+    if shape is not None:
+        return Around(shape.ip, *transport_headers(job.link, sa, shape, old, esp_lengths))
+    return Around(0, tunnel_headers(sa, esp_lengths, inner), np.full(1, IN_TUNNEL[job.link], np.uint8))
 
 
 def _has_room(ctx: Context, frame: Frame, sa: Sa, transform: Transform, shape: Shape | None, tail: int) -> bool:

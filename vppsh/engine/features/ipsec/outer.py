@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vppsh.engine.fib.types import Protocol
-from vppsh.engine.ipsec.matrix import Lengths, Matrix
+from vppsh.engine.ipsec.matrix import Columns, Lengths, Matrix
 from vppsh.engine.ipsec.sa import Sa, SaFlag
 from vppsh.engine.tunnel.flags import TunnelFlag
 from vppsh.engine.wire import ip4, ip6, udp
@@ -45,9 +45,11 @@ def udp_bytes(sa: Sa) -> int:
     return udp.HEADER.itemsize if sa.has(SaFlag.UDP_ENCAP) else 0
 
 
-def tunnel_headers(sa: Sa, esp_lengths: Lengths, inner: Inner | None) -> Matrix:
-    """The headers in front of ESP of these lengths, one a row."""
-    behind = esp_lengths + udp_bytes(sa)
+def tunnel_headers(sa: Sa, esp_lengths: Columns, inner: Inner | None) -> Matrix:
+    """The headers in front of ESP of these lengths, one a row; a single row when all are alike."""
+    behind = np.atleast_1d(np.asarray(esp_lengths)) + udp_bytes(sa)
+    if inner is not None:
+        behind = np.broadcast_to(behind, len(inner.tos))
     ip = _ip6_headers(sa, behind, inner) if sa.has(SaFlag.TUNNEL_V6) else _ip4_headers(sa, behind, inner)
     return np.concatenate((ip, udp_headers(sa, behind)), axis=1) if udp_bytes(sa) else ip
 

@@ -14,7 +14,7 @@ from vppsh.engine.buffers import BufferPool
 from vppsh.engine.features.ipsec.outer import set_ip4_length, udp_bytes, udp_headers
 from vppsh.engine.fib.types import Protocol
 from vppsh.engine.frame import Frame
-from vppsh.engine.ipsec.matrix import Lengths, Matrix, PacketMatrix
+from vppsh.engine.ipsec.matrix import Columns, Lengths, Matrix, columns
 from vppsh.engine.ipsec.sa import Sa
 from vppsh.engine.wire import ip4, ip6, ip_protocol
 from vppsh.engine.wire.checksum import update
@@ -25,7 +25,7 @@ IP4_PROTOCOL_AT, IP6_PROTOCOL_AT = 9, 6
 # What stays in front of ESP (RFC 4303, 3.1.1); destination options are encrypted.
 PRECEDING = frozenset((ip_protocol.IP6_HOP_BY_HOP_OPTIONS, ip_protocol.IPV6_ROUTE, ip_protocol.IPV6_FRAGMENTATION))
 EXTENSION_UNIT = 8
-PLACE, FIELD = np.int64(1 << 32), np.int64(1 << 16)
+PLACE, FIELD = 1 << 32, 1 << 16
 
 
 @dataclass(frozen=True)
@@ -42,19 +42,18 @@ class Shape:
         return cls(key >> 32, key >> 16 & 0xFFFF, key & 0xFFFF)
 
 
-def shapes(buffers: BufferPool, frame: Frame, link: Protocol, keeps_l2: bool) -> NDArray[np.int64]:
-    """The shape of each packet, as a number; current data is the IP header."""
-    l2 = buffers.save_rewrite_length[frame.rows].astype(np.int64) if keeps_l2 else np.zeros(frame.n, np.int64)
+def shapes(buffers: BufferPool, frame: Frame, link: Protocol, keeps_l2: bool) -> Columns:
+    """The shape of each packet, as a number, or of all; current data is the IP header."""
+    l2 = columns(buffers.save_rewrite_length[frame.rows]) if keeps_l2 else 0
     if link is Protocol.IP4:
-        first = buffers.load(frame, OCTET)
-        return l2 * PLACE + ip4.header_bytes(first).astype(np.int64) * FIELD + IP4_PROTOCOL_AT
-    found = l2 * PLACE + ip6.HEADER.itemsize * FIELD + IP6_PROTOCOL_AT
+        return l2 * PLACE + columns(ip4.header_bytes(buffers.load(frame, OCTET))) * FIELD + IP4_PROTOCOL_AT
+    found: Lengths = np.broadcast_to(l2, frame.n) * PLACE + ip6.HEADER.itemsize * FIELD + IP6_PROTOCOL_AT
     following = buffers.load(frame, OCTET, IP6_PROTOCOL_AT)
     indices = frame.indices(buffers)
     for position in np.flatnonzero(np.isin(following, list(PRECEDING))).tolist():
         length, at = _behind_extensions(buffers.packet(int(indices[position])))
-        found[position] = int(l2[position]) * PLACE + length * FIELD + at
-    return found
+        found[position] = found[position] // PLACE * PLACE + length * FIELD + at
+    return columns(found)
 
 
 def _behind_extensions(data: bytes) -> tuple[int, int]:
@@ -69,14 +68,14 @@ def _behind_extensions(data: bytes) -> tuple[int, int]:
 
 
 def transport_headers(
-    buffers: BufferPool, frame: Frame, link: Protocol, sa: Sa, shape: Shape, esp_lengths: Lengths
+    link: Protocol, sa: Sa, shape: Shape, old: NDArray[np.void], esp_lengths: Columns
 ) -> tuple[Matrix, NDArray[np.uint8]]:
-    """What goes in front of ESP of these lengths, one a row, and the protocols of what is encrypted."""
-    old = PacketMatrix(buffers, frame, -shape.l2, shape.l2 + shape.ip).bytes
-    front = old.copy()
+    """What goes in front of ESP of these lengths instead of old headers, and the protocols of what is encrypted: both one a row."""
+    n = len(old)
+    front = old.copy().view(np.uint8).reshape(n, -1)
     header = front[:, shape.l2 :]
     following = header[:, shape.protocol_at].copy()
-    behind = esp_lengths + udp_bytes(sa)
+    behind = np.broadcast_to(np.asarray(esp_lengths) + udp_bytes(sa), n)
     if link is Protocol.IP4:
         fields = header[:, : ip4.HEADER.itemsize].copy().view(ip4.HEADER)[:, 0]
         before = header[:, WORD_AT : WORD_AT + 2].copy().view(WORD)[:, 0]
@@ -84,7 +83,7 @@ def transport_headers(
         after = fields["ttl"].astype(WORD) << 8 | fields["protocol"]
         fields["checksum"] = update(fields["checksum"].copy(), (before, after.astype(WORD)))
         set_ip4_length(fields, behind + shape.ip)
-        header[:, : ip4.HEADER.itemsize] = fields.view(np.uint8).reshape(frame.n, -1)
+        header[:, : ip4.HEADER.itemsize] = fields.view(np.uint8).reshape(n, -1)
     else:
         header[:, shape.protocol_at] = sa.outer_protocol
         lengths = ((behind + shape.ip - ip6.HEADER.itemsize) & 0xFFFF).astype(WORD)

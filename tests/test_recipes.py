@@ -61,6 +61,17 @@ def test_the_tunnel_of_the_recipe_moves_with_its_underlay(vppsh: Run) -> None:
     assert re.search(r"^ +3 +null-node +blackholed packets", answer, re.MULTILINE), answer
 
 
+def test_the_node_of_the_recipe_protects_its_pods_and_lets_no_stranger_in(vppsh: Run) -> None:
+    answer = vppsh("run", RECIPES / "calico-ipsec.vpp").stdout
+    out, forged = (trace.partition("Packet 1")[2] for trace in answer.split("Start of thread 0")[1:])
+    nodes = [re.findall(r"^\d\d:\d\d:\d\d:\d{6}: (\S+)", trace, re.MULTILINE) for trace in (out, forged)]
+    assert nodes[0][4:8] == ["ip4-midchain", "esp4-encrypt-tun", "adj-midchain-tx", "ip4-rewrite"]
+    assert nodes[1][4:] == ["ip4-receive", "ipsec4-tun-input", "esp4-decrypt-tun", "ip4-drop", "error-drop", "drop"]
+    assert re.search(r"^ +2 +ipsec4-tun-input +no matching tunnel", answer, re.MULTILINE), answer
+    assert re.findall(r"tx/rx:\[packets:(\d+)", answer) == ["3", "2"]
+    assert re.findall(r'"Decryption failed":\[packets:(\d+)', answer) == ["0", "2"]
+
+
 def test_the_summary_of_a_replay_adds_up(vppsh: Run) -> None:
     done = vppsh("replay", RECIPES / "office.pcap", "--config", RECIPES / "router.vpp", "--trace", 2)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -77,6 +77,11 @@ def largest(values: Columns) -> int:
     return values if isinstance(values, int) else int(values.max())
 
 
+def smallest(values: Columns) -> int:
+    """The smallest of all rows."""
+    return values if isinstance(values, int) else int(values.min())
+
+
 def total(values: Columns, n: int) -> int:
     """The sum over `n` rows."""
     return values * n if isinstance(values, int) else int(values.sum())

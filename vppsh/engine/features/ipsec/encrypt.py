@@ -25,7 +25,7 @@ from vppsh.engine.fib.forwarding import DpoSlots
 from vppsh.engine.fib.types import Protocol
 from vppsh.engine.frame import Frame
 from vppsh.engine.ipsec.crypto import Transform
-from vppsh.engine.ipsec.matrix import Columns, Matrix, PacketMatrix, columns, largest, total
+from vppsh.engine.ipsec.matrix import Columns, Matrix, PacketMatrix, columns, largest, smallest, total
 from vppsh.engine.ipsec.sa import Sa, SaFlag, Sas
 from vppsh.engine.l4_checksum import ip6_l4_checksums
 from vppsh.engine.wire import ip4, ip6, ip_protocol, udp
@@ -149,6 +149,8 @@ def _alike(ctx: Context, frame: Frame, sa: Sa, first: int, job: Job, shape: Shap
     buffers, sas, transform, rows = ctx.buffers, ctx.get(Sas), sa.transform, frame.rows
     at = 0 if shape is None else shape.ip
     lengths = columns(buffers.current_length[rows]) - at
+    if smallest(lengths) < 0:
+        return _cut_off(ctx, frame, sa, first, job, shape)
     whole = padded(sa, lengths)
     icv = 0 if transform is None else transform.icv_bytes
     sas.counters.add(sa.index, frame.n, total(whole + icv, frame.n))
@@ -168,6 +170,18 @@ def _alike(ctx: Context, frame: Frame, sa: Sa, first: int, job: Job, shape: Shap
     if udp_bytes(sa) and _is_ip6(sa, job):
         _set_udp_checksum(ctx, frame, sa, shape)
     return _leave(ctx, frame, sa, job)
+
+
+def _cut_off(ctx: Context, frame: Frame, sa: Sa, first: int, job: Job, shape: Shape | None) -> Slots:
+    """Packets one by one, as some end within the headers that stay in front: those are refused."""
+    if frame.n == 1:
+        errors.refuse(ctx, frame, sa, errors.ENGINE_ERROR, ENCRYPT_SA_ERRORS[errors.ENGINE_ERROR])
+        return job.drop
+    nexts = np.empty(frame.n, np.int32)
+    for position in range(frame.n):
+        nexts[position] = _alike(ctx, frame.pick(ctx.buffers, np.array([position])), sa, first + position, job, shape)
+    frame.offset = None
+    return nexts
 
 
 def _long(ctx: Context, frame: Frame, sa: Sa, first: int, job: Job, shape: Shape | None) -> Slots:

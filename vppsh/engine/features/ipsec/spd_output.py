@@ -17,7 +17,7 @@ from vppsh.engine.features.ipsec.flows import outbound_flows
 from vppsh.engine.fib.types import Protocol
 from vppsh.engine.frame import Frame
 from vppsh.engine.ipsec.match import NO_POLICY
-from vppsh.engine.ipsec.sa import SaProtocol, Sas
+from vppsh.engine.ipsec.sa import SaProtocol
 from vppsh.engine.ipsec.spd import Action, PolicyType, Spd, Spds
 from vppsh.registry import error, feature, node
 
@@ -91,7 +91,7 @@ def _apply(
     buffers.sad_index[frame.rows] = numbered.sa.index
     buffers.current_data[frame.rows] += starts
     buffers.current_length[frame.rows] -= starts
-    return ESP if ctx.get(Sas)[numbered.sa.index].protocol is SaProtocol.ESP else AH
+    return ESP if numbered.sa.protocol is SaProtocol.ESP else AH
 
 
 def _output(ctx: Context, frame: Frame, family: Protocol) -> Nexts:

@@ -46,7 +46,9 @@ def shapes(buffers: BufferPool, frame: Frame, link: Protocol, keeps_l2: bool) ->
     """The shape of each packet, as a number, or of all; current data is the IP header."""
     l2 = columns(buffers.save_rewrite_length[frame.rows]) if keeps_l2 else 0
     if link is Protocol.IP4:
-        return l2 * PLACE + columns(ip4.header_bytes(buffers.load(frame, OCTET))) * FIELD + IP4_PROTOCOL_AT
+        # A stream can bring headers that ip4-input would have refused.
+        sizes = np.maximum(ip4.header_bytes(buffers.load(frame, OCTET)), ip4.HEADER.itemsize)
+        return l2 * PLACE + columns(sizes) * FIELD + IP4_PROTOCOL_AT
     found: Lengths = np.broadcast_to(l2, frame.n) * PLACE + ip6.HEADER.itemsize * FIELD + IP6_PROTOCOL_AT
     following = buffers.load(frame, OCTET, IP6_PROTOCOL_AT)
     indices = frame.indices(buffers)
@@ -59,7 +61,7 @@ def shapes(buffers: BufferPool, frame: Frame, link: Protocol, keeps_l2: bool) ->
 def _behind_extensions(data: bytes) -> tuple[int, int]:
     """How long the headers are that stay in front, and where the number of what follows them is; as far as the packet goes."""
     length, at = ip6.HEADER.itemsize, IP6_PROTOCOL_AT
-    while data[at] in PRECEDING and length + EXTENSION_UNIT <= len(data):
+    while at < len(data) and data[at] in PRECEDING and length + EXTENSION_UNIT <= len(data):
         size = EXTENSION_UNIT if data[at] == ip_protocol.IPV6_FRAGMENTATION else (data[length + 1] + 1) * EXTENSION_UNIT
         if length + size > len(data):
             break

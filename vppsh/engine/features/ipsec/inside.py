@@ -120,7 +120,8 @@ def restore_ip(buffers: BufferPool, frame: Frame, protocols: NDArray[np.uint8], 
     starts = buffers.l3_hdr_offset[frame.rows] - buffers.current_data[frame.rows]
     begin = common(starts)
     first = buffers.bytes_at(np.dtype("u1"))[buffers.addresses(frame) + starts]
-    size = ip6.HEADER.itemsize if is_ip6 else common(ip4.header_bytes(first))
+    # A stream can bring headers that ip4-input would have refused.
+    size = ip6.HEADER.itemsize if is_ip6 else common(np.maximum(ip4.header_bytes(first), ip4.HEADER.itemsize))
     if begin is None or size is None:
         for position in range(frame.n):
             part = frame.pick(buffers, np.array([position]))

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from vppsh.engine.uniform import common
+
 MINIMUM = 64
 SHOWN = 64
 LOW = (1 << 32) - 1
@@ -100,7 +102,7 @@ class ReplayWindow:
     def advance(self, sequence: Numbers, high: Numbers) -> Advanced:
         """Check packets that decrypted again, and let each that passes move the window."""
         n = len(sequence)
-        if n and bool((high == high[0]).all()) and bool((sequence[1:] > sequence[:-1]).all()):
+        if n and common(high) is not None and bool((sequence[1:] > sequence[:-1]).all()):
             first = int(high[0]) << 32 | int(sequence[0])
             if first > self.top and (not self.extended or int(high[0]) == self.top >> 32):
                 return self._advance_in_order(sequence, int(high[0]))

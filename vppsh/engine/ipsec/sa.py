@@ -129,6 +129,7 @@ class Sa:
     window    what came in
     iv_base   IVs are this number and those after it
     around    what the last packets got for headers, and for what that was
+    inside    what was found in the last packets that all said the same, and what they said
     thread    the only one there is, or NO_THREAD until the first packet after the association was unbound
     """
 
@@ -152,6 +153,7 @@ class Sa:
         self.iv_base = int(engine.random.integers(0, 1 << 64, dtype=np.uint64))
         self.outer_header = b""
         self.around: tuple[object, Any] | None = None
+        self.inside: tuple[object, Any] | None = None
 
     def has(self, flag: int) -> bool:
         """Whether a flag is set."""

@@ -20,7 +20,7 @@ from vppsh.engine.features.ipsec.errors import DECRYPT_SA_ERRORS, DecryptError
 from vppsh.engine.features.ipsec.inside import DROP, IP4_INPUT, IP6_INPUT, Decrypted, look_inside, restore_ip, take_off
 from vppsh.engine.frame import Frame
 from vppsh.engine.ipsec.crypto import ESP_BYTES, Numbers, Transform, Verdict
-from vppsh.engine.ipsec.matrix import Lengths, Matrix, PacketMatrix
+from vppsh.engine.ipsec.matrix import Columns, Matrix, PacketMatrix, columns, largest, total
 from vppsh.engine.ipsec.sa import Sa, SaError, SaFlag, Sas
 from vppsh.engine.uniform import common
 from vppsh.engine.wire import esp
@@ -65,14 +65,15 @@ class Tried:
     frame: Frame
     numbers: Numbers
     high: Numbers
-    lengths: Lengths
+    lengths: Columns
     long: NDArray[np.bool_] | None
 
     def pick(self, ctx: Context, chosen: NDArray[np.bool_]) -> Tried:
         """Some of them."""
         long = None if self.long is None or not self.long[chosen].any() else self.long[chosen]
         frame = self.frame.pick(ctx.buffers, chosen)
-        return Tried(frame, self.numbers[chosen], self.high[chosen], self.lengths[chosen], long)
+        lengths = self.lengths if isinstance(self.lengths, int) else columns(self.lengths[chosen])
+        return Tried(frame, self.numbers[chosen], self.high[chosen], lengths, long)
 
 
 def decrypt(ctx: Context, frame: Frame, job: Job) -> Slots:
@@ -90,12 +91,15 @@ def _by_one(ctx: Context, frame: Frame, index: int, job: Job) -> Slots:
         buffers.error[frame.rows] = ctx.error_base + DecryptError.DECRYPTION_FAILED
         return DROP
     long = linearize(buffers, frame)
-    lengths = buffers.packet_length(frame.rows).astype(np.int64)
+    lengths = columns(buffers.packet_length(frame.rows))
     numbers = buffers.load(frame, esp.HEADER)["sequence"].astype(np.uint32)
     checked = sa.window.check(numbers)
-    faults = np.where(checked.replayed, DecryptError.REPLAY, 0)
-    faults[~checked.replayed & (lengths < ESP_BYTES + sa.cipher.iv_bytes + sa.icv_bytes)] = DecryptError.RUNT
     tried = Tried(frame, numbers, checked.high, lengths, long)
+    least = ESP_BYTES + sa.cipher.iv_bytes + sa.icv_bytes
+    if isinstance(lengths, int) and lengths >= least and not np.count_nonzero(checked.replayed):
+        return _try(ctx, tried, sa, job)
+    faults = np.where(checked.replayed, DecryptError.REPLAY, 0)
+    faults[~checked.replayed & (np.broadcast_to(lengths, frame.n) < least)] = DecryptError.RUNT
     good = faults == 0
     if good.all():
         return _try(ctx, tried, sa, job)
@@ -109,30 +113,32 @@ def _by_one(ctx: Context, frame: Frame, index: int, job: Job) -> Slots:
 
 def _try(ctx: Context, tried: Tried, sa: Sa, job: Job) -> Slots:
     """Decrypt packets, and let those that are authentic move the window."""
-    frame, sas, transform = tried.frame, ctx.get(Sas), sa.transform
-    sas.counters.add(sa.index, frame.n, int(tried.lengths.sum()))
-    tops = np.full(frame.n, sa.window.top, np.uint64)
+    frame, sas, transform, top = tried.frame, ctx.get(Sas), sa.transform, sa.window.top
+    sas.counters.add(sa.index, frame.n, total(tried.lengths, frame.n))
     if transform is None:
-        _trace(ctx, tried, sa, tops)
+        _trace(ctx, tried, sa, np.full(frame.n, top, np.uint64))
         errors.refuse(ctx, frame, sa, DecryptError.ENGINE_ERROR, SaError.CRYPTO_ENGINE_ERROR)
         return DROP
     data, faults = _open(ctx, tried, sa, transform)
-    good = faults == 0
+    good: slice | NDArray[np.bool_] = faults == 0 if np.count_nonzero(faults) else slice(None)
     advanced = sa.window.advance(tried.numbers[good], tried.high[good])
     sas.count_error(sa, SaError.LOST, advanced.lost)
-    tops[good] = advanced.tops
-    _trace(ctx, tried, sa, np.maximum.accumulate(tops))
-    faults[np.flatnonzero(good)[advanced.replayed]] = DecryptError.REPLAY
-    good = faults == 0
-    if good.all():
+    if frame.traced:
+        tops = np.full(frame.n, top, np.uint64)
+        tops[good] = advanced.tops
+        _trace(ctx, tried, sa, np.maximum.accumulate(tops))
+    if np.count_nonzero(advanced.replayed):
+        faults[np.arange(frame.n)[good][advanced.replayed]] = DecryptError.REPLAY
+    if not np.count_nonzero(faults):
         nexts, faults = _look(ctx, Decrypted(frame, data, tried.lengths, tried.long), sa, transform, job)
     else:
+        left = faults == 0
         nexts = np.full(frame.n, DROP, np.int32)
-        some = tried.pick(ctx, good)
-        if some.frame.n:
-            nexts[good], faults[good] = _look(ctx, Decrypted(some.frame, data[good], some.lengths, some.long), sa, transform, job)
+        if left.any():
+            some = tried.pick(ctx, left)
+            nexts[left], faults[left] = _look(ctx, Decrypted(some.frame, data[left], some.lengths, some.long), sa, transform, job)
         frame.offset = None
-    if faults.any():
+    if np.count_nonzero(faults):
         errors.refuse_each(ctx, frame, sa, faults, DECRYPT_SA_ERRORS)
     one = common(nexts)
     return nexts if one is None else one
@@ -140,7 +146,7 @@ def _try(ctx: Context, tried: Tried, sa: Sa, job: Job) -> Slots:
 
 def _open(ctx: Context, tried: Tried, sa: Sa, transform: Transform) -> tuple[Matrix, NDArray[np.int64]]:
     """The packets' bytes, decrypted in their place, and the fault of each."""
-    buffers, frame, width = ctx.buffers, tried.frame, int(tried.lengths.max())
+    buffers, frame, width = ctx.buffers, tried.frame, largest(tried.lengths)
     sealed = tried.lengths - transform.ahead - transform.icv_bytes
     high = tried.high if sa.extended else None
     if tried.long is None:
@@ -155,15 +161,16 @@ def _open(ctx: Context, tried: Tried, sa: Sa, transform: Transform) -> tuple[Mat
             row[: len(whole)] = np.frombuffer(whole, np.uint8)
         verdicts = transform.open(data, sealed, high)
     faults = np.zeros(frame.n, np.int64)
-    for verdict, fault in FAULTS.items():
-        faults[verdicts == verdict] = fault
+    if np.count_nonzero(verdicts):
+        for verdict, fault in FAULTS.items():
+            faults[verdicts == verdict] = fault
     return data, faults
 
 
 def _look(ctx: Context, packets: Decrypted, sa: Sa, transform: Transform, job: Job) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
     """Take ESP off packets; the next and the fault of each."""
     transport = not job.by_tunnel and not sa.has(SaFlag.TUNNEL)
-    inside, protocols = look_inside(packets, transform, by_tunnel=job.by_tunnel, transport=transport)
+    inside, protocols = look_inside(packets, sa, transform, by_tunnel=job.by_tunnel, transport=transport)
     take_off(ctx.buffers, packets, inside)
     if transport:
         good = inside.faults == 0

@@ -16,7 +16,8 @@ from vppsh.engine.features.ipsec.errors import DecryptError
 from vppsh.engine.features.ipsec.outer import MINUS_ZERO, set_ip4_length
 from vppsh.engine.frame import Frame
 from vppsh.engine.ipsec.crypto import Transform
-from vppsh.engine.ipsec.matrix import Lengths, Matrix
+from vppsh.engine.ipsec.matrix import Columns, Lengths, Matrix, items
+from vppsh.engine.ipsec.sa import Sa
 from vppsh.engine.uniform import common
 from vppsh.engine.wire import esp, ethernet, ethertype, ip4, ip6, ip_protocol
 from vppsh.engine.wire.checksum import update
@@ -39,7 +40,7 @@ class Decrypted:
 
     frame: Frame
     bytes: Matrix
-    lengths: Lengths
+    lengths: Columns
     long: NDArray[np.bool_] | None
 
 
@@ -52,6 +53,10 @@ class Inside:
     strip: NDArray[np.int64]
     keep: NDArray[np.int64]
 
+    def for_all(self, n: int) -> Inside:
+        """The same for `n` packets."""
+        return Inside(self.nexts.repeat(n), self.faults.repeat(n), self.strip.repeat(n), self.keep.repeat(n))
+
 
 def _table() -> NDArray[np.int32]:
     nexts = np.full(256, UNKNOWN, np.int32)
@@ -63,9 +68,31 @@ def _table() -> NDArray[np.int32]:
 NEXT_OF_PROTOCOL = _table()
 
 
-def look_inside(packets: Decrypted, transform: Transform, *, by_tunnel: bool, transport: bool) -> tuple[Inside, NDArray[np.uint8]]:
+def look_inside(packets: Decrypted, sa: Sa, transform: Transform, *, by_tunnel: bool, transport: bool) -> tuple[Inside, NDArray[np.uint8]]:
     """What packets carry, and the protocol that each says it is; behind an IP header of their own in transport mode."""
-    data, lengths = packets.bytes, packets.lengths
+    data, n = packets.bytes, packets.frame.n
+    said = _what_all_say(data, packets.lengths, transform)
+    if said is None:
+        return _look(data, np.broadcast_to(packets.lengths, n), transform, by_tunnel, transport)
+    # Mostly the packets before have said so, too.
+    key = (packets.lengths, said, by_tunnel, transport)
+    if sa.inside is None or sa.inside[0] != key:
+        sa.inside = key, _look(data[:1], np.array([packets.lengths]), transform, by_tunnel, transport)
+    inside, following = sa.inside[1]
+    return inside.for_all(n), following.repeat(n)
+
+
+def _what_all_say(data: Matrix, lengths: Columns, transform: Transform) -> tuple[int | None, ...] | None:
+    """What is looked at in packets, if it is the same in all; None if it is not."""
+    if not isinstance(lengths, int):
+        return None
+    end = lengths - transform.icv_bytes
+    length_at = IP6_LENGTH_AT if data[0, end - 1] == ip_protocol.IPV6 else IP4_LENGTH_AT
+    words = tuple(common(items(data, at, WORD)) for at in (end - FOOTER_BYTES, transform.ahead + length_at) if at + 2 <= data.shape[1])
+    return None if None in words else words
+
+
+def _look(data: Matrix, lengths: Lengths, transform: Transform, by_tunnel: bool, transport: bool) -> tuple[Inside, NDArray[np.uint8]]:
     footer = lengths - transform.icv_bytes - FOOTER_BYTES
     pads, following = _column(data, footer).astype(np.int64), _column(data, footer + 1)
     room = lengths - transform.ahead

@@ -11,11 +11,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from vppsh.engine.buffers import BufferPool
 from vppsh.engine.context import Context, Nexts
 from vppsh.engine.exact_table import MISSING
 from vppsh.engine.features.ipsec.punt import IpsecPunts
 from vppsh.engine.fib.types import Protocol, format_address
 from vppsh.engine.frame import Frame
+from vppsh.engine.ipsec.matrix import Columns, Lengths, columns
 from vppsh.engine.ipsec.protect import Protects
 from vppsh.engine.uniform import common
 from vppsh.engine.wire import esp, ip4, ip6, ip_protocol, udp
@@ -64,103 +66,114 @@ class Seen:
     """What packets are.
 
     ahead      how long the IP header is, and the UDP header
-    in_udp     whether there is one; current data begins behind it then, else at the IP header
-    length     what comes behind the IP header, or behind UDP
+    in_udp     whether there is one; current data begins behind it then, else at the IP header. None: nowhere
+    keepalive  which of those keep a NAT awake
+    length     what comes behind the IP header, or behind UDP; nothing of a keepalive
     """
 
     header: NDArray[np.void]
-    ahead: NDArray[np.int32]
-    in_udp: NDArray[np.bool_]
-    keepalive: NDArray[np.bool_]
-    length: NDArray[np.int64]
+    ahead: Columns
+    in_udp: NDArray[np.bool_] | None
+    keepalive: NDArray[np.bool_] | None
+    length: Lengths
     esp: NDArray[np.void]
 
     @property
     def whole(self) -> NDArray[np.bool_]:
         """Which packets are long enough to be ESP."""
-        return ~self.keepalive & (self.length >= ESP_BYTES)
+        return self.length >= ESP_BYTES
 
 
 def _look(ctx: Context, frame: Frame, family: Protocol) -> Seen:
     buffers, rows, is_ip6 = ctx.buffers, frame.rows, family is Protocol.IP6
     dtype = ip6.HEADER if is_ip6 else ip4.HEADER
-    start = buffers.addresses(frame) + (buffers.l3_hdr_offset[rows] - buffers.current_data[rows])
-    header = buffers.bytes_at(dtype)[start]
-    sizes = np.full(frame.n, dtype.itemsize) if is_ip6 else ip4.header_bytes(header["version_and_length"]).astype(np.int64)
+    at = columns(buffers.l3_hdr_offset[rows] - buffers.current_data[rows])
+    header = _load(buffers, frame, dtype, at)
+    ahead = dtype.itemsize if is_ip6 else columns(ip4.header_bytes(header["version_and_length"]))
+    length = buffers.packet_length(rows).astype(np.int64)
     in_udp = header["protocol"] == ip_protocol.UDP
-    ahead = sizes + np.where(in_udp, udp.HEADER.itemsize, 0)
-    keepalive = np.zeros(frame.n, np.bool_)
-    if in_udp.any():
-        datagram = buffers.bytes_at(udp.HEADER)[start + sizes]
-        keepalive = in_udp & (datagram["length"] == KEEPALIVE_BYTES) & (buffers.bytes_at(OCTET)[start + ahead] == KEEPALIVE)
-    length = buffers.packet_length(rows).astype(np.int64) - np.where(in_udp, 0, ahead)
-    length[keepalive] = 0
-    return Seen(header, ahead.astype(np.int32), in_udp, keepalive, length, buffers.bytes_at(esp.HEADER)[start + ahead])
+    if not np.count_nonzero(in_udp):
+        return Seen(header, ahead, None, None, length - ahead, _load(buffers, frame, esp.HEADER, at + ahead))
+    datagram, ahead = _load(buffers, frame, udp.HEADER, at + ahead), ahead + np.where(in_udp, udp.HEADER.itemsize, 0)
+    first = _load(buffers, frame, OCTET, at + ahead)
+    keepalive = in_udp & (datagram["length"] == KEEPALIVE_BYTES) & (first == KEEPALIVE)
+    length = np.where(keepalive, 0, length - np.where(in_udp, 0, ahead))
+    return Seen(header, ahead, in_udp, keepalive, length, _load(buffers, frame, esp.HEADER, at + ahead))
+
+
+def _load(buffers: BufferPool, frame: Frame, dtype: np.dtype, at: Columns) -> NDArray[Any]:
+    """What lies at a place of each packet."""
+    if isinstance(at, int):
+        return buffers.load(frame, dtype, at)
+    found: NDArray[Any] = buffers.bytes_at(dtype)[buffers.addresses(frame) + at]
+    return found
 
 
 def _input(ctx: Context, frame: Frame, family: Protocol) -> Nexts:
-    buffers, lookups, rows = ctx.buffers, ctx.get(Protects).lookups, frame.rows
+    buffers, lookups = ctx.buffers, ctx.get(Protects).lookups
     # Load.
     seen = _look(ctx, frame, family)
     # Decide.
     found = lookups.find(family, seen.header["src"].astype(np.uint64), seen.esp["spi"])
     whole = seen.whole
-    found[~whole] = MISSING
-    known = found != MISSING
-    every = bool(known.all())
+    known = (found != MISSING) & whole
+    lost = 0
+    nexts: int | NDArray[np.int32] = DECRYPT
     # Act.
-    outside = known & ~seen.in_udp
-    if every and not seen.in_udp.any() and (ahead := common(seen.ahead)) is not None:
-        buffers.advance(frame, ahead)
+    if np.count_nonzero(known) == frame.n:
+        _move(buffers, frame, seen, known)
+        down = _receive(ctx, frame, found, seen.length)
     else:
-        # Those that find nothing are handed on with their headers.
-        move = np.where(outside, seen.ahead, np.where(seen.in_udp & ~known, -seen.ahead, 0)).astype(np.int32)
-        buffers.current_data[rows] += move
-        buffers.current_length[rows] -= move
-        frame.offset = None
-    nexts: Nexts = DECRYPT
-    disabled = 0
-    if every:
-        disabled = _receive(ctx, frame, found, seen.length)
-    elif known.any():
-        disabled = _receive(ctx, frame.pick(buffers, known), found[known], seen.length[known])
-        frame.rx = None
-    if not every:
-        _refuse(ctx, frame, seen, known, family)
-    if disabled or not every:
+        lost = int(np.count_nonzero(whole & ~known))
+        found[~known] = MISSING
         nexts = np.where(known, DECRYPT, np.where(whole, PUNT, DROP)).astype(np.int32)
-        if disabled:
-            up = ctx.engine.interfaces.up[lookups.sw_if_index[found]]
-            nexts[known & ~up] = DROP
+        _move(buffers, frame, seen, known)
+        down = _receive(ctx, frame.pick(buffers, known), found[known], seen.length[known]) if known.any() else 0
+        frame.rx = None
+        _refuse(ctx, frame, seen, known, family)
+    if down:
+        up = ctx.engine.interfaces.up[lookups.sw_if_index[found]]
+        nexts = np.where(known & ~up, DROP, nexts).astype(np.int32)
     # Report.
-    lost = int(np.count_nonzero(whole & ~known))
-    ctx.count(RX, frame.n - disabled - lost)
+    ctx.count(RX, frame.n - down - lost)
     ctx.count(NO_TUNNEL, lost)
     if frame.traced:
         _trace(ctx, frame, seen, found, family)
     return nexts
 
 
-def _receive(ctx: Context, frame: Frame, found: NDArray[np.int32], lengths: NDArray[np.int64]) -> int:
+def _move(buffers: BufferPool, frame: Frame, seen: Seen, known: NDArray[np.bool_]) -> None:
+    """To the ESP header; packets that do not come in are handed on with their headers."""
+    if seen.in_udp is None and isinstance(seen.ahead, int) and known.all():
+        buffers.advance(frame, seen.ahead)
+        return
+    outside = known if seen.in_udp is None else known & ~seen.in_udp
+    back = np.zeros(frame.n, np.bool_) if seen.in_udp is None else seen.in_udp & ~known
+    move = np.where(outside, seen.ahead, np.where(back, -seen.ahead, 0)).astype(np.int32)
+    buffers.current_data[frame.rows] += move
+    buffers.current_length[frame.rows] -= move
+    frame.offset = None
+
+
+def _receive(ctx: Context, frame: Frame, found: NDArray[np.int32], lengths: Lengths) -> int:
     """Let packets come in by their tunnels' interfaces; how many of those are down."""
     buffers, lookups, interfaces, rows = ctx.buffers, ctx.get(Protects).lookups, ctx.engine.interfaces, frame.rows
     one = common(found)
     row: int | NDArray[np.int32] = found if one is None else one
-    buffers.sad_index[rows] = lookups.sa.take(row)
-    buffers.protect_index[rows] = lookups.tunnel.take(row)
-    received = lookups.sw_if_index.take(found)
+    buffers.sad_index[rows], buffers.protect_index[rows] = lookups.sa[row], lookups.tunnel[row]
+    received = lookups.sw_if_index[row]
     buffers.rx_sw_if_index[rows] = received
-    frame.rx = common(received)
-    up = interfaces.up[received]
+    frame.rx = None if one is None else int(received)
     # Packets with a header of the tunnel's own inside are counted when they leave that; VPP counts all that are dropped here.
-    counted = ~up | ~lookups.encaped.take(found)
+    up = interfaces.up[received]
+    counted = ~up | ~lookups.encaped[row]
     if one is None:
         interfaces.rx.add_each(received[counted], lengths[counted])
-    elif counted[0]:
-        interfaces.rx.add(int(received[0]), frame.n, int(lengths.sum()))
-    down = ~up
-    if not down.any():
+    elif counted:
+        interfaces.rx.add(int(received), frame.n, int(np.add.reduce(lengths)))
+    if np.all(up):
         return 0
+    down = np.broadcast_to(~up, frame.n)
     buffers.error[frame.indices(buffers)[down]] = ctx.error_base + DISABLED
     return int(np.count_nonzero(down))
 
@@ -170,14 +183,16 @@ def _refuse(ctx: Context, frame: Frame, seen: Seen, known: NDArray[np.bool_], fa
     buffers, punts, indices = ctx.buffers, ctx.get(IpsecPunts), frame.indices(ctx.buffers)
     faults = np.where(seen.esp["spi"] == 0, SPI_0, NO_TUNNEL)
     faults[~seen.whole] = TOO_SHORT
-    faults[seen.keepalive] = NAT_KEEPALIVE
+    if seen.keepalive is not None:
+        faults[seen.keepalive] = NAT_KEEPALIVE
     lost = ~known
     buffers.error[indices[lost]] = ctx.error_base + faults[lost]
     unknown, in_udp = punts.ip4_no_such_tunnel, punts.ip4_spi_udp_0
     if family is Protocol.IP6:
         unknown, in_udp = punts.ip6_no_such_tunnel, punts.ip6_spi_udp_0
     handed = lost & seen.whole
-    buffers.punt_reason[indices[handed]] = np.where(seen.in_udp & (faults == SPI_0), in_udp, unknown)[handed]
+    reserved = np.zeros(frame.n, np.bool_) if seen.in_udp is None else seen.in_udp & (faults == SPI_0)
+    buffers.punt_reason[indices[handed]] = np.where(reserved, in_udp, unknown)[handed]
 
 
 def _trace(ctx: Context, frame: Frame, seen: Seen, found: NDArray[np.int32], family: Protocol) -> None:

@@ -53,7 +53,8 @@ SETTLING = 25.0
 STARTS = {
     "ip4": "ip4", "ip6": "ip6", "mpls": "mpls", "arp": "arp", "llc": "llc", "snap": "llc", "osi": "llc", "icmp6": "icmp6", "igmp": "ip4",
     "ip4-icmp": "icmp4", "ip6-icmp": "icmp6", "lookup-ip4": "ip4", "lookup-ip6": "ip6", "lookup-mpls": "mpls", "ipip": "ip4",
-    "interface-rx-dpo-ip4": "ip4", "interface-rx-dpo-ip6": "ip6", "tcp-mss": "ip4", "adj-midchain": "ip4",
+    "interface-rx-dpo-ip4": "ip4", "interface-rx-dpo-ip6": "ip6", "tcp-mss": "ip4", "adj-midchain": "ip4", "esp4": "ip4", "esp6": "ip6",
+    "esp-mpls": "mpls", "ah4": "ip4", "ah6": "ip6", "ipsec4": "ip4", "ipsec6": "ip6", "gre4": "ip4", "gre6": "ip6",
 }  # fmt: skip
 BEFORE_ETHERNET = ("ethernet", "l2", "error", "drop", "punt", "device", "pg")
 METADATA = (("adj_index", 64), ("adj_index_rx", 64), ("flow_hash", 1 << 20), ("feature_pos", 8), ("l4_hdr_offset", 60), ("fib_index", 4))

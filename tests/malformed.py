@@ -37,7 +37,8 @@ LONGEST = 9200
 ADDRESSES4 = numbers("""
     10.0.0.1 10.0.0.2 10.0.0.3 10.0.0.99 10.0.0.255 10.0.0.0 10.0.1.1 10.0.1.2 10.0.1.77 10.0.10.1 10.0.10.2 10.0.20.2 10.1.0.1
     10.2.0.1 10.3.0.1 10.4.0.1 10.5.0.1 10.6.0.1 10.7.0.1 10.8.0.1 10.9.0.1 10.10.0.1 10.11.0.1 10.12.0.1 10.13.0.1 10.14.0.1
-    10.15.0.1 10.16.0.1 10.17.0.1 10.18.0.1 10.19.0.1 10.20.0.1 10.21.0.1 172.16.0.2 192.168.0.5 224.0.0.1 224.0.0.5 232.1.1.1
+    10.15.0.1 10.16.0.1 10.17.0.1 10.18.0.1 10.19.0.1 10.20.0.1 10.21.0.1 10.22.0.1
+    10.23.0.1 10.24.0.1 172.16.0.2 192.168.0.5 224.0.0.1 224.0.0.5 232.1.1.1
     239.0.0.1 255.255.255.255 0.0.0.0 127.0.0.1 169.254.0.1 240.0.0.1 9.9.9.9
 """)
 ADDRESSES6 = numbers("""
@@ -45,7 +46,8 @@ ADDRESSES6 = numbers("""
     2001:db8:300::1 2001:db8:400::1 2001:db8:500::1 2001:db8:600::1 2001:db8:700::1 fe80::ff:fe00:1 fe80::fe:ff:fe00:1 fe80::99
     ff02::1 ff02::2 ff02::1:ff00:1 ff02::16 ff0e::1 :: ::1 ::ffff:a00:1 3000::1
 """)
-TUNNEL = ADDRESSES4[6], ADDRESSES4[7]
+HERE, *FAR_ENDS = numbers("10.0.1.1 10.0.1.2 10.0.1.3 10.0.1.4 10.0.1.5 10.0.1.6 10.0.1.6 10.0.1.7 172.16.0.2")
+"""Where our tunnels end, and where they begin."""
 
 
 @dataclass
@@ -154,6 +156,35 @@ class Maker:
             out += bytes((kind, self.either((2 + len(body)) // 8, 8))) + body
         return out
 
+    @property
+    def carriers(self) -> dict[int, Callable[[], bytes]]:
+        """What builds the payload of each protocol that carries packets."""
+        return {4: lambda: self.ip4(UDP), 41: lambda: self.ip6(UDP), 47: self.gre, 50: self.esp, 51: self.ah}
+
+    def gre(self) -> bytes:
+        rng = self.rng
+        kind, build = rng.choice(
+            ((0x0800, self.ip4), (0x86DD, self.ip6), (0x8847, self.mpls), (0x6558, self.ethernet), (0x88BE, self.ethernet))
+        )
+        flags = self.either(rng.choice((0, 0, 0, 0x2000, 0x1000, 0xB000)), 16)
+        return struct.pack(">HH", flags, self.either(kind, 16)) + rng.randbytes(rng.choice((0, 0, 4, 8))) + build()
+
+    def esp(self) -> bytes:
+        """Without a cipher; or, seen so by who has one, with a wrong check value."""
+        rng = self.rng
+        protocol, build = rng.choice(
+            ((4, lambda: self.ip4(UDP)), (41, lambda: self.ip6(UDP)), (17, lambda: self.udp(bytes(8))), (59, self.payload))
+        )
+        data = build()
+        padding = self.either((-len(data) - 2) % 4, 8)
+        trailer = bytes(range(1, padding + 1)) + bytes((padding, self.either(protocol, 8)))
+        return struct.pack(">II", rng.choice((2001, 2001, 2002, 2003, 9)), rng.choice((0, 1, rng.getrandbits(32)))) + data + trailer
+
+    def ah(self) -> bytes:
+        rng = self.rng
+        words = self.either(4, 8)
+        return struct.pack(">BBHII", 4, words, 0, rng.choice((2004, 2001, 9)), rng.getrandbits(8)) + rng.randbytes(12) + self.ip4(UDP)
+
     def junk(self, pseudo: bytes) -> bytes:
         return self.payload()
 
@@ -171,9 +202,9 @@ class Maker:
         data = self.layer4(protocol)(pseudo)[:cut]
         if carried is None and rng.random() < 0.05:
             # As tunnels carry them, mostly between the ends of one.
-            protocol = rng.choice((4, 41))
-            source, destination = rng.choice(((TUNNEL[1], TUNNEL[0]), (source, destination)))
-            data = self.ip4(UDP) if protocol == 4 else self.ip6(UDP)
+            protocol = rng.choice(tuple(self.carriers))
+            source, destination = rng.choice((*((end, HERE) for end in FAR_ENDS), (source, destination)))
+            data = self.carriers[protocol]()
         options = b""
         if rng.random() < 0.05 or self.lies():
             options = rng.choice(

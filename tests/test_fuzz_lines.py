@@ -24,7 +24,7 @@ FROM_LINES = st.sampled_from(sorted({word for line in LINES for word in line.spl
 EDITS = st.lists(st.builds(Edit, st.sampled_from(KINDS), st.integers(0, 500), st.one_of(st.sampled_from(WORDS), FROM_LINES)), max_size=4)
 EDITED = st.builds(edited, st.sampled_from(LINES), EDITS)
 slow = settings(
-    max_examples=120, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.function_scoped_fixture]
+    max_examples=70, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.function_scoped_fixture]
 )
 
 

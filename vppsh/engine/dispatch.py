@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 Sleep = Generator[float, object, None]
 
+ROUND_FRAMES = 4096
+"""Frames handled before inputs and interruptions are looked at again; ordinary traffic waits in far fewer."""
+
 
 class Dispatcher:
     """The waiting frames of an engine, its input nodes and its processes."""
@@ -84,9 +87,11 @@ class Dispatcher:
                 positions = positions[room:]
 
     def run_waiting(self) -> None:
-        """Handle waiting frames until there are none."""
+        """Handle waiting frames until there are none, or for one round: packets that go in a circle must not keep us here."""
         waiting = self._waiting
-        while waiting:
+        for _ in range(ROUND_FRAMES):
+            if not waiting:
+                break
             node, frame = waiting.popleft()
             if node.pending is frame:
                 node.pending = None

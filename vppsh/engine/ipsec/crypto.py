@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import enum
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 
 import numpy as np
@@ -22,7 +23,7 @@ from numpy.typing import NDArray
 
 from vppsh.engine.ipsec.algorithms import CHACHA20_POLY1305, NO_INTEGRITY, Cipher, Integrity, Mode
 from vppsh.engine.ipsec.blocks import Chain, KeyStream, chacha20_key_stream, ecb
-from vppsh.engine.ipsec.matrix import Columns, Matrix, items, put, replace, strings
+from vppsh.engine.ipsec.matrix import Columns, Matrix, Places, items, put, replace, strings
 
 ESP_BYTES = 8
 SALT_BYTES = 4
@@ -91,6 +92,9 @@ class AeadTransform(Transform):
         chacha = cipher is CHACHA20_POLY1305
         primitive = ChaCha20Poly1305(key) if chacha else AESGCM(key)
         self._encrypt, self._decrypt = primitive.encrypt, primitive.decrypt
+        # Newer versions of cryptography write to a place that they are given.
+        self._encrypt_into, self._decrypt_into = getattr(primitive, "encrypt_into", None), getattr(primitive, "decrypt_into", None)
+        self._places = Places()
         self._salt = salt
         self._only_checks = cipher.mode is Mode.GMAC
         self._key_stream = partial(chacha20_key_stream, key) if chacha else KeyStream(ecb(cipher, key), first=2).make
@@ -102,8 +106,16 @@ class AeadTransform(Transform):
             covered = self._covered_by_gmac(packets, lengths, high)
             put(packets, self.ahead + lengths, icv_bytes, [encrypt(nonce, b"", each) for nonce, each in zip(nonces, covered)])
             return
-        covered = self._covered(packets, high)
-        replace(packets, self.ahead, lengths, lengths + icv_bytes, lambda part, plain: map(encrypt, nonces[part], plain, covered[part]))
+        covered, encrypt_into = self._covered(packets, high), self._encrypt_into
+        places = self._places.of(packets, self.ahead, lengths + icv_bytes) if encrypt_into is not None else None
+
+        def seal(part: slice, plain: list[bytes]) -> Iterable[bytes] | None:
+            if places is None or encrypt_into is None:
+                return map(encrypt, nonces[part], plain, covered[part])
+            _run(map(encrypt_into, nonces[part], plain, covered[part], places[part]))
+            return None
+
+        replace(packets, self.ahead, lengths, lengths + icv_bytes, seal)
 
     def open(self, packets: Matrix, lengths: Columns, high: Numbers | None) -> Verdicts:
         nonces = self._nonces(items(packets, ESP_BYTES, IV))
@@ -116,15 +128,19 @@ class AeadTransform(Transform):
                 except InvalidTag:
                     verdicts[position] = Verdict.DECRYPTION_FAILED
             return verdicts
-        covered = self._covered(packets, high)
+        covered, decrypt_into = self._covered(packets, high), self._decrypt_into
+        places = self._places.of(packets, self.ahead, lengths) if decrypt_into is not None else None
 
-        def opened(part: slice, sealed: list[bytes]) -> list[bytes]:
+        def open_(part: slice, sealed: list[bytes]) -> Iterable[bytes] | None:
             try:
-                return list(map(self._decrypt, nonces[part], sealed, covered[part]))
+                if places is None or decrypt_into is None:
+                    return list(map(self._decrypt, nonces[part], sealed, covered[part]))
+                _run(map(decrypt_into, nonces[part], sealed, covered[part], places[part]))
             except InvalidTag:
                 return self._open_each(nonces[part], sealed, covered[part], verdicts[part])
+            return None
 
-        replace(packets, self.ahead, lengths + self.icv_bytes, lengths, opened)
+        replace(packets, self.ahead, lengths + self.icv_bytes, lengths, open_)
         return verdicts
 
     def _open_each(self, nonces: list[bytes], sealed: list[bytes], covered: list[bytes], verdicts: Verdicts) -> list[bytes]:
@@ -217,6 +233,11 @@ class Hmac:
         if high is not None:
             covered = [data + upper for data, upper in zip(covered, strings(_octets(high), 0, 4))]
         return [self.value(data) for data in covered]
+
+
+def _run(calls: Iterator[object]) -> None:
+    """Make calls for what they do."""
+    deque(calls, maxlen=0)
 
 
 def _octets(numbers: Numbers) -> Matrix:

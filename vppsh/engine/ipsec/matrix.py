@@ -19,6 +19,8 @@ from vppsh.engine.frame import Frame
 from vppsh.engine.uniform import common
 
 CACHED_BYTES = 96 << 10
+LONG = 512
+REMEMBERED = 4
 
 Matrix = NDArray[np.uint8]
 Lengths = NDArray[np.int64]
@@ -108,14 +110,43 @@ def put(rows: Matrix, at: Columns, lengths: Columns, values: Sequence[bytes]) ->
         if length:
             items(rows, start, np.dtype(f"V{length}"))[:] = np.frombuffer(b"".join(values), f"V{length}")
         return
-    n, stride = len(rows), rows.strides[0]
-    flat = as_strided(rows, ((n - 1) * stride + rows.shape[1],), (1,)).data
-    for begin, value in zip((np.arange(n) * stride + at).tolist(), values):
+    flat = _flat(rows)
+    for begin, value in zip((np.arange(len(rows)) * rows.strides[0] + at).tolist(), values):
         flat[begin : begin + len(value)] = value
 
 
-def replace(rows: Matrix, at: int, lengths: Columns, new_lengths: Columns, make: Callable[[slice, list[bytes]], Iterable[bytes]]) -> None:
-    """Put `new_lengths` bytes in the place of `lengths` bytes from column `at` of every row: `make(which rows, strings) -> strings`.
+def _flat(rows: Matrix) -> memoryview:
+    """All bytes from the first row's beginning to the last one's end, with what lies between rows."""
+    return as_strided(rows, ((len(rows) - 1) * rows.strides[0] + rows.shape[1],), (1,)).data
+
+
+class Places:
+    """Stretches of rows that bytes are written to, remembered: to make one takes as long as to encrypt some hundred bytes."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[int, ...], list[memoryview]] = {}
+
+    def of(self, rows: Matrix, at: int, length: Columns) -> list[memoryview] | None:
+        """`length` bytes from column `at` of every row. None where that does not pay: short ones, or rows that are a copy."""
+        if not isinstance(length, int) or length < LONG or rows.strides[0] != STRIDE:
+            return None
+        key = (rows.__array_interface__["data"][0], len(rows), at, length)
+        found = self._known.get(key)
+        if found is None:
+            if len(self._known) >= REMEMBERED:
+                self._known.clear()
+            begins = range(at, at + len(rows) * STRIDE, STRIDE)
+            flat = _flat(rows)
+            found = self._known[key] = [flat[begin : begin + length] for begin in begins]
+        return found
+
+
+Make = Callable[[slice, list[bytes]], Iterable[bytes] | None]
+"""`(which rows, their strings) -> what they become`; None when that was written already."""
+
+
+def replace(rows: Matrix, at: int, lengths: Columns, new_lengths: Columns, make: Make) -> None:
+    """Put `new_lengths` bytes in the place of `lengths` bytes from column `at` of every row.
 
     That is done for so many rows at a time that their strings stay in the processor's cache.
     """
@@ -125,12 +156,16 @@ def replace(rows: Matrix, at: int, lengths: Columns, new_lengths: Columns, make:
         kind = np.dtype(f"V{new_lengths}")
         old, new = items(rows, at, np.dtype(f"V{lengths}")), items(rows, at, kind)
         for part in portions:
-            new[part] = np.frombuffer(b"".join(make(part, old[part].tolist())), kind)
+            made = make(part, old[part].tolist())
+            if made is not None:
+                new[part] = np.frombuffer(b"".join(made), kind)
         return
     for part in portions:
         sizes = lengths if isinstance(lengths, int) else lengths[part]
         new_sizes = new_lengths if isinstance(new_lengths, int) else new_lengths[part]
-        put(rows[part], at, new_sizes, list(make(part, strings(rows[part], at, sizes))))
+        made = make(part, strings(rows[part], at, sizes))
+        if made is not None:
+            put(rows[part], at, new_sizes, list(made))
 
 
 def within(rows: Matrix, at: Columns, lengths: Columns) -> NDArray[np.bool_]:

@@ -22,6 +22,7 @@ LEVELS = {
     "vppsh.errors": 0,
     "vppsh.grammar": 0,
     "vppsh.settings": 0,
+    "vppsh.knowledge": 0,
     "vppsh.terminal": 0,
     "vppsh.engine": 1,
     "vppsh.commands": 3,

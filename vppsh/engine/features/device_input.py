@@ -11,6 +11,8 @@ from vppsh.registry import arc, feature, input_node
 NEXTS = (
     "ip4-input-no-checksum", "ip4-input", "ip6-input", "mpls-input", "ethernet-input", "error-drop", "ip4-drop", "ip6-drop",
     "punt-dispatch",
+    # Of ipsec4-tun-input and ipsec6-tun-input, which share all of these.
+    "esp4-decrypt-tun", "esp6-decrypt-tun",
 )  # fmt: skip
 DEVICE_INPUT_ARC = arc("device-input", "device-input", end="ethernet-input")
 ARC_END = feature("device-input", "ethernet-input")

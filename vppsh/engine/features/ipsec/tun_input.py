@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from vppsh.engine.buffers import BufferPool
 from vppsh.engine.context import Context, Nexts
 from vppsh.engine.exact_table import MISSING
+from vppsh.engine.features.device_input import NEXTS
 from vppsh.engine.features.ipsec.punt import IpsecPunts
 from vppsh.engine.fib.types import Protocol, format_address
 from vppsh.engine.frame import Frame
@@ -33,8 +34,10 @@ ERRORS = (
     info("spi_0", "SPI 0"),
 )
 RX, DISABLED, NO_TUNNEL, _MISMATCH, NAT_KEEPALIVE, TOO_SHORT, SPI_0 = range(7)
-DECRYPT, DROP, PUNT = range(3)
-NEXTS = {Protocol.IP4: ("esp4-decrypt-tun", "ip4-drop", "punt-dispatch"), Protocol.IP6: ("esp6-decrypt-tun", "ip6-drop", "punt-dispatch")}
+# Both are siblings of device-input.
+PUNT = NEXTS.index("punt-dispatch")
+DECRYPT = {Protocol.IP4: NEXTS.index("esp4-decrypt-tun"), Protocol.IP6: NEXTS.index("esp6-decrypt-tun")}
+DROP = {Protocol.IP4: NEXTS.index("ip4-drop"), Protocol.IP6: NEXTS.index("ip6-drop")}
 OCTET = np.dtype("u1")
 KEEPALIVE_BYTES, KEEPALIVE = udp.HEADER.itemsize + 1, 0xFF
 ESP_BYTES = esp.HEADER.itemsize
@@ -118,7 +121,8 @@ def _input(ctx: Context, frame: Frame, family: Protocol) -> Nexts:
     whole = seen.whole
     known = (found != MISSING) & whole
     lost = 0
-    nexts: int | NDArray[np.int32] = DECRYPT
+    decrypt, drop = DECRYPT[family], DROP[family]
+    nexts: int | NDArray[np.int32] = decrypt
     # Act.
     if np.count_nonzero(known) == frame.n:
         _move(buffers, frame, seen, known)
@@ -126,14 +130,14 @@ def _input(ctx: Context, frame: Frame, family: Protocol) -> Nexts:
     else:
         lost = int(np.count_nonzero(whole & ~known))
         found[~known] = MISSING
-        nexts = np.where(known, DECRYPT, np.where(whole, PUNT, DROP)).astype(np.int32)
+        nexts = np.where(known, decrypt, np.where(whole, PUNT, drop)).astype(np.int32)
         _move(buffers, frame, seen, known)
         down = _receive(ctx, frame.pick(buffers, known), found[known], seen.length[known]) if known.any() else 0
         frame.rx = None
         _refuse(ctx, frame, seen, known, family)
     if down:
         up = ctx.engine.interfaces.up[lookups.sw_if_index[found]]
-        nexts = np.where(known & ~up, DROP, nexts).astype(np.int32)
+        nexts = np.where(known & ~up, drop, nexts).astype(np.int32)
     # Report.
     ctx.count(RX, frame.n - down - lost)
     ctx.count(NO_TUNNEL, lost)
@@ -206,13 +210,13 @@ def _trace(ctx: Context, frame: Frame, seen: Seen, found: NDArray[np.int32], fam
         ctx.trace(index, TunInputTrace(family, remote, spi, sa, tunnel, number))
 
 
-@node("ipsec4-tun-input", nexts=NEXTS[Protocol.IP4], errors=ERRORS, trace=format_tun_input_trace)
+@node("ipsec4-tun-input", sibling_of="device-input", errors=ERRORS, trace=format_tun_input_trace)
 def ipsec4_tun_input(ctx: Context, frame: Frame) -> Nexts:
     """ESP over IPv4."""
     return _input(ctx, frame, Protocol.IP4)
 
 
-@node("ipsec6-tun-input", nexts=NEXTS[Protocol.IP6], errors=ERRORS, trace=format_tun_input_trace)
+@node("ipsec6-tun-input", sibling_of="device-input", errors=ERRORS, trace=format_tun_input_trace)
 def ipsec6_tun_input(ctx: Context, frame: Frame) -> Nexts:
     """ESP over IPv6."""
     return _input(ctx, frame, Protocol.IP6)

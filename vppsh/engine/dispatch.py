@@ -33,6 +33,7 @@ class Dispatcher:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        self._descriptors = engine.descriptors
         self._waiting: deque[tuple[Node, Frame]] = deque()
         self._inputs: list[Node] = []
         self._sleeping: list[tuple[float, int, Node]] = []
@@ -151,8 +152,10 @@ class Dispatcher:
             _, _, node = heapq.heappop(self._sleeping)
             self._resume(node, None)
             worked = True
+        descriptors = self._descriptors
+        descriptors.poll()
         for node in self._inputs:
-            if node.polling:
+            if node.polling or node in descriptors.pending:
                 begin = self.now_ns = perf_counter_ns()
                 n = node.function(node.context)
                 spent = perf_counter_ns() - begin

@@ -17,6 +17,7 @@ from vppsh.engine.arcs import Arcs
 from vppsh.engine.buffers import BufferPool
 from vppsh.engine.clock import Clock, RealClock
 from vppsh.engine.context import Context
+from vppsh.engine.descriptors import Descriptors
 from vppsh.engine.dispatch import Dispatcher
 from vppsh.engine.errors import ErrorTable
 from vppsh.engine.frame import Frame
@@ -72,6 +73,7 @@ class Engine:
         self._state: dict[type, Any] = {}
         self._start_ns = perf_counter_ns() - int(self.clock.now() * 1e9)
         self.buffers = BufferPool(max(buffers, 4 * vector_size), catalog.columns)
+        self.descriptors = self.get(Descriptors)
         self.dispatcher = Dispatcher(self)
         self.tracer = Tracer(self)
         self.graph = Graph(catalog, lambda node: Context(self, node))
@@ -109,7 +111,7 @@ class Engine:
         self.dispatcher.step()
         while self.dispatcher.busy and not self.interrupted and self.clock.now() < end:
             if not self.dispatcher.step():
-                self.clock.sleep(self._pause(self.clock.now() + IDLE_WAIT))
+                self.descriptors.sleep(self._pause(self.clock.now() + IDLE_WAIT))
 
     def run_for(self, seconds: float) -> None:
         """Let the dataplane run for that long on its clock."""
@@ -117,7 +119,7 @@ class Engine:
         end = self.clock.now() + seconds
         while not self.interrupted and self.clock.now() < end:
             if not self.dispatcher.step():
-                self.clock.sleep(self._pause(end))
+                self.descriptors.sleep(self._pause(end))
         if not self.interrupted:
             self.run_until_idle()
 

@@ -38,7 +38,7 @@ class Node:
     next_vectors  packets handed to each slot
     clocks        nanoseconds spent in the node
     max_clocks    the most that one call took, and max_vectors how many packets it had
-    polling       an input node that has something to do
+    polling       an input node that has something to do; one that reads descriptors runs besides when they can be read
     busy          an input node whose work has an end: the dataplane is not idle before it
     """
 

@@ -124,11 +124,31 @@ class Dataplane:
                 seen, last = self.packets, now
                 if moving or was_moving:
                     refresh()
-            await asyncio.sleep(min(pause, REFRESH) if moving else pause)
+            await self._pause(min(pause, REFRESH) if moving else pause)
+
+    async def _pause(self, seconds: float) -> None:
+        """Wait, at most until a device has something to read."""
+        descriptor = self._engine.descriptors.fileno()
+        if descriptor is None or seconds <= 0 or self.broken is not None:
+            await asyncio.sleep(seconds)
+            return
+        loop, readable = asyncio.get_running_loop(), asyncio.Event()
+        loop.add_reader(descriptor, readable.set)
+        try:
+            async with asyncio.timeout(seconds):
+                await readable.wait()
+        except TimeoutError:
+            return
+        finally:
+            loop.remove_reader(descriptor)
 
     def wait_for(self, descriptor: int) -> None:
         """Run until there is something to read."""
         pause = 0.0
-        while not select.select([descriptor], [], [], pause)[0]:
+        while True:
+            devices = None if self.broken is not None else self._engine.descriptors.fileno()
+            waited_for = [descriptor] if devices is None else [descriptor, devices]
+            if descriptor in select.select(waited_for, [], [], pause)[0]:
+                return
             pause = self.run_slice()
             self._tell_fault()

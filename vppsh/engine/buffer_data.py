@@ -118,3 +118,22 @@ def make_packet(buffers: BufferPool, data: bytes) -> int | None:
     buffers.reset(rows)
     write_chain(buffers, rows.tolist(), data)
     return int(rows[0])
+
+
+def append_bytes(buffers: BufferPool, index: int, data: bytes) -> bool:
+    """Let a packet of one buffer go on with these bytes in more buffers; False, and nothing done, when the pool has too few."""
+    more = buffers.allocate_indices(-(-len(data) // DATA_SIZE))
+    if len(more) * DATA_SIZE < len(data):
+        buffers.release(more)
+        return False
+    buffers.reset(more)
+    last = index
+    for position, row in enumerate(more.tolist()):
+        piece = np.frombuffer(data, np.uint8)[position * DATA_SIZE : (position + 1) * DATA_SIZE]
+        buffers.data[row, HEADROOM : HEADROOM + len(piece)] = piece
+        buffers.current_length[row] = len(piece)
+        buffers.flags[last] |= np.uint32(BufferFlag.NEXT_PRESENT)
+        buffers.next_buffer[last] = last = row
+    buffers.flags[index] |= np.uint32(BufferFlag.TOTAL_LENGTH_VALID)
+    buffers.total_length_rest[index] = len(data)
+    return True

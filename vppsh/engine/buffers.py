@@ -94,6 +94,7 @@ class BufferPool:
     """`count` buffers and their metadata columns (one attribute each).
 
     data      (count, STRIDE) uint8, all packet bytes
+    memory    the same, flat, for system calls that read and write packets
     free      how many buffers can still be allocated
     """
 
@@ -122,6 +123,7 @@ class BufferPool:
         start = -raw.ctypes.data % 64
         self._bytes = raw[start : start + count * STRIDE]
         self.data = self._bytes.reshape(count, STRIDE)
+        self.memory: memoryview = self._bytes.data
         self.indices: Indices = np.arange(count, dtype=np.int32)
         # Every slice of buffers is seen as indices through it: who changed that would change other frames.
         self.indices.flags.writeable = False

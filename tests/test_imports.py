@@ -25,6 +25,7 @@ LEVELS = {
     "vppsh.knowledge": 0,
     "vppsh.terminal": 0,
     "vppsh.engine": 1,
+    "vppsh.traces": 2,
     "vppsh.commands": 3,
 }
 FRONT_END = 4

@@ -1,0 +1,131 @@
+"""Who talks to whom: the addresses and ports that a packet carries on its way, inside and outside of tunnels."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from vppsh.traces.fields import Role, role_of
+from vppsh.traces.headers import Header
+from vppsh.traces.model import Packet, Step
+
+# VPP's names of IP protocols that people write differently.
+NAMES = MappingProxyType({"ipsec_esp": "esp", "ipsec_ah": "ah", "ip_in_ip": "ipip", "ipv6": "ip6ip", "ip6_hop_by_hop_options": "hopopt"})
+INSIDE = MappingProxyType({Role.ENCAPSULATE: 1, Role.DECAPSULATE: -1})
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """The addresses of an IP header, and what follows it.
+
+    protocol  tcp, udp, icmp, esp, ipip ..., in lower case
+    ident     the fragment id of IPv4, or the identifier of an ICMP echo; None where none is printed
+    """
+
+    protocol: str
+    source: str
+    destination: str
+    source_port: int | None = None
+    destination_port: int | None = None
+    ident: int | None = None
+
+    @property
+    def reverse(self) -> Flow:
+        """The other direction."""
+        return Flow(self.protocol, self.destination, self.source, self.destination_port, self.source_port)
+
+    @property
+    def key(self) -> tuple[str, str, str, int | None, int | None]:
+        """What all packets of one direction have in common."""
+        return (self.protocol, self.source, self.destination, self.source_port, self.destination_port)
+
+    def __str__(self) -> str:
+        return f"{self.protocol} {endpoint(self.source, self.source_port)} -> {endpoint(self.destination, self.destination_port)}"
+
+
+def endpoint(address: str, port: int | None) -> str:
+    """`10.0.0.1:53`, `[2001:db8::1]:53`, or the address alone."""
+    if port is None:
+        return address
+    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+
+
+@dataclass(frozen=True, slots=True)
+class Located:
+    """A flow where it was seen: the position of the step, and how many headers of tunnels the packet has around it.
+
+    level  0 for the innermost header; 1 for that of a tunnel around it, and so on
+    """
+
+    step: int
+    flow: Flow
+    level: int
+
+
+def header_flows(headers: tuple[Header, ...]) -> Iterator[Flow]:
+    """The flows of the headers of one text, the outermost first."""
+    for position, header in enumerate(headers):
+        if header.name not in ("ip4", "ip6"):
+            continue
+        assert isinstance(header.source, str)
+        assert isinstance(header.destination, str)
+        name = str(header.values.get("protocol", "")).lower()
+        protocol = NAMES.get(name, name)
+        ident = header.values.get("id")
+        ports: tuple[int | None, int | None] = (None, None)
+        following = headers[position + 1] if position + 1 < len(headers) else None
+        if following is not None and following.name in ("udp", "tcp", "sctp"):
+            ports = (_port(following.source), _port(following.destination))
+        elif following is not None and following.name == "icmp" and "id" in following.values:
+            ident = following.values["id"]
+        yield Flow(protocol, header.source, header.destination, *ports, ident if isinstance(ident, int) else None)
+
+
+def _port(value: str | int | None) -> int | None:
+    return value if isinstance(value, int) else None
+
+
+def step_flows(step: Step) -> list[Flow]:
+    """The flows that a step prints."""
+    return list(header_flows(step.fields.headers)) if " -> " in step.text else []
+
+
+def flows(packet: Packet) -> list[Located]:
+    """The flows of a packet in the order of its way.
+
+    A node that adds or removes a tunnel's header changes the level from the next step on whose addresses are
+    others: what nodes print of a packet before and after is all there is to go by.
+    """
+    known = packet.facts.get("flows")
+    if known is not None:
+        found: list[Located] = known
+        return found
+    found = []
+    level = pending = 0
+    current: tuple[str, str, str, int | None, int | None] | None = None
+    for position, step in enumerate(packet.steps):
+        seen = step_flows(step)
+        if seen:
+            if pending and current is not None and seen[0].key != current:
+                level += 1 if pending > 0 else -1
+                pending = 0
+            current = seen[0].key
+            found += [Located(position, flow, level - depth) for depth, flow in enumerate(seen)]
+        role = role_of(step.node)
+        if role is not None and role in INSIDE:
+            pending = INSIDE[role]
+    lowest = min((each.level for each in found), default=0)
+    if lowest:
+        found = [Located(each.step, each.flow, each.level - lowest) for each in found]
+    packet.facts["flows"] = found
+    return found
+
+
+def first_flow(packet: Packet) -> Flow | None:
+    """The flow that a packet came in with."""
+    for step in packet.steps:
+        seen = step_flows(step)
+        if seen:
+            return seen[0]
+    return None

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ast
+import socket
 import subprocess
 import sys
+import threading
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -26,6 +28,7 @@ LEVELS = {
     "vppsh.terminal": 0,
     "vppsh.engine": 1,
     "vppsh.traces": 2,
+    "vppsh.targets": 2,
     "vppsh.commands": 3,
 }
 FRONT_END = 4
@@ -148,3 +151,30 @@ def test_version_loads_no_library() -> None:
 
 def test_a_line_loads_no_front_end() -> None:
     assert not loaded_by("-c", "show version") & {"scapy", "textual", "kubernetes", "prompt_toolkit", "pygments"}
+
+
+def test_a_line_for_a_running_vpp_loads_no_library(tmp_path: Path) -> None:
+    """`vppsh attach ... 'show version'` is as quick as vppctl."""
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(str(tmp_path / "cli.sock"))
+    listener.listen()
+
+    def answer() -> None:
+        connection, _ = listener.accept()
+        with connection:
+            connection.sendall(b"\xff\xfa\x18\x01\xff\xf0")
+            heard = b""
+            while b"show version\n" not in heard:
+                heard += connection.recv(100)
+            connection.sendall(b"vpp v1\r\n\0")
+            while b"quit\n" not in heard:
+                heard += connection.recv(100)
+
+    thread = threading.Thread(target=answer)
+    thread.start()
+    try:
+        loaded = loaded_by("attach", str(tmp_path / "cli.sock"), "show version")
+    finally:
+        thread.join()
+        listener.close()
+    assert not loaded & {"numpy", "scapy", "textual", "kubernetes", "prompt_toolkit", "pygments", "cryptography"}

@@ -59,6 +59,17 @@ def _parser(arguments: list[str]) -> argparse.ArgumentParser:
         from vppsh import replay as front_end
 
         front_end.add_arguments(replay)
+    attach = commands.add_parser("attach", help="talk to a running VPP through its CLI socket")
+    if "attach" in arguments:
+        from vppsh import attach as attach_front_end
+
+        attach_front_end.add_arguments(attach)
+    serve = commands.add_parser("serve", help="put a dataplane behind a CLI socket, for vppctl and others")
+    if "serve" in arguments:
+        from vppsh.serve import command as serve_front_end
+
+        serve_front_end.add_arguments(serve)
+        _common(serve)
     return parser
 
 
@@ -88,6 +99,14 @@ def _run(options: argparse.Namespace) -> int:
         from vppsh import replay
 
         return replay.main(options)
+    if options.command == "attach":
+        from vppsh import attach
+
+        return attach.main(options)
+    if options.command == "serve":
+        from vppsh.serve import command
+
+        return command.main(options)
     if options.command == "run" or options.lines or not sys.stdin.isatty():
         from vppsh import batch
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from vppsh.commands.context import CommandContext, StructuredText
 from vppsh.errors import CommandError, UsageError, VppshError
@@ -20,6 +20,7 @@ from vppsh.grammar.macros import Macros
 from vppsh.grammar.reader import Reader, Span
 from vppsh.grammar.tree import CommandTree
 from vppsh.pipes import FILTER_HELP, Pipeline, split_pipes
+from vppsh.targets.base import INTERRUPTED, NOTHING, Answer
 
 if TYPE_CHECKING:
     from vppsh.engine.engine import Engine
@@ -28,28 +29,6 @@ LOG = logging.getLogger(__name__)
 
 MAX_NESTING = 32
 MAX_LINE = 1 << 20
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What a line was answered.
-
-    text    the answer, an error's text at its end; ends in a newline unless it is empty
-    failed  a command refused the line
-    data    the structured forms of the answers that have one
-    aside   what `exec` printed: VPP writes that to its own standard output, not to the session
-    fault   the exception, when the line met a fault of vppsh's own
-    """
-
-    text: str
-    failed: bool = False
-    data: tuple[Any, ...] = ()
-    aside: str = ""
-    fault: Exception | None = None
-
-
-NOTHING = Answer("")
-INTERRUPTED = Answer("interrupted\n", failed=True)
 
 
 @dataclass
@@ -75,11 +54,17 @@ class Terminal:
 
 @dataclass
 class Session:
-    """One place where lines are typed."""
+    """One place where lines are typed.
+
+    vpp_only  lines are VPP's and nothing else: no `%` commands, no pipes
+    peers     the sessions that the engine has, when it has more than this one
+    """
 
     engine: Engine
     terminal: Terminal = field(default_factory=Terminal)
     tree: CommandTree = field(default=None)  # type: ignore[assignment]  # filled in below from the engine's catalog
+    vpp_only: bool = False
+    peers: Callable[[], Sequence[Session]] | None = None
 
     def __post_init__(self) -> None:
         """Build what depends on the engine."""
@@ -165,6 +150,8 @@ class Session:
     def _execute(self, line: str, out: list[str]) -> bool:
         if len(line) > MAX_LINE:
             raise CommandError(f"the line has {len(line)} characters, more than {MAX_LINE}")
+        if self.vpp_only:
+            return self._dispatch(Reader(self._expand(line)), out)
         if line.lstrip()[:1] == "%":
             return self._shell_command(line.lstrip(), out)
         pipeline = split_pipes(line) if "|" in line or ">" in line else Pipeline(line)
@@ -220,6 +207,8 @@ class Session:
     def complete(self, text: str, cursor: int) -> list[Completion]:
         """What may be typed at the cursor of a line."""
         typed = text[:cursor]
+        if self.vpp_only:
+            return complete(self.tree, typed, cursor, self.context)
         if typed.startswith("%"):
             found = complete(self.shell, typed[1:], cursor - 1, self.context)
             return [replace(completion, start=completion.start + 1) for completion in found]

@@ -6,6 +6,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from vppsh.commands.context import CommandContext, structured
+from vppsh.commands.text_table import format_left
 from vppsh.errors import CommandError
 from vppsh.grammar.arguments import Args, Argument, Candidate, Context, Follow, Reader, choice, keyed, line_input, options, unsigned
 from vppsh.registry import command
@@ -126,13 +127,13 @@ def history(ctx: CommandContext, args: Args) -> str:
 
 @command("show cli-sessions", help="Show current CLI sessions")
 def show_cli_sessions(ctx: CommandContext, args: Args) -> str:
-    """The sessions: this one."""
-    terminal: Terminal = ctx.session.terminal
-    flags = "".join(
-        letter.upper() if is_set else letter
-        for letter, is_set in zip("islpa", (terminal.interactive, terminal.is_socket, terminal.line_mode, False, terminal.ansi))
-    )
-    return structured(
-        f"{'PNI':<5} {'FD':<5} {'Name':<20} Flags\n{terminal.process_index:<5} {terminal.descriptor:<5} {terminal.name:<20} {flags}\n",
-        [{"name": terminal.name, "flags": flags}],
-    )
+    """The sessions of this engine, with what they are like: interactive, socket, line mode, broken pipe, ANSI."""
+    terminals = [session.terminal for session in (ctx.session.peers() if ctx.session.peers else [ctx.session])]
+    head = ("PNI  ", "FD   ", "Name", "Flags")
+    rows = [(str(terminal.process_index), str(terminal.descriptor), terminal.name, _flags(terminal)) for terminal in terminals]
+    return structured(format_left(head, rows), [{"name": name, "flags": flags} for _, _, name, flags in rows])
+
+
+def _flags(terminal: Terminal) -> str:
+    is_set = (terminal.interactive, terminal.is_socket, terminal.line_mode, False, terminal.ansi)
+    return "".join(letter.upper() if yes else letter for letter, yes in zip("islpa", is_set))

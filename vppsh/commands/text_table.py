@@ -16,6 +16,12 @@ def format_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join(lines)
 
 
+def format_left(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Head and rows with all cells to the left, and no colours."""
+    widths = [max(len(cell) for cell in column) for column in zip(head, *rows, strict=True)]
+    return "\n".join(" ".join(f"{cell:<{width}}{RESET}" for cell, width in zip(row, widths, strict=True)) for row in (head, *rows))
+
+
 def _centred(cell: str, width: int) -> str:
     """In the middle; an odd blank goes behind."""
     left = (width - len(cell)) // 2

@@ -1,0 +1,11 @@
+"""The embedded engine behind a CLI socket: `vppsh serve`, for vppctl, socat and vppsh itself.
+
+    server    the socket, its clients, and the dataplane that runs between them
+    client    one connection: telnet options, line mode or character mode, a session of its own
+    keyboard  which bytes are which key
+    editing   the line being typed in character mode, drawn as VPP draws it
+    pager     long answers a page at a time, as VPP shows them
+    output    bytes on their way to the client
+
+What goes over the socket is that of VPP's vlib/unix/cli.c, byte for byte as far as clients can tell.
+"""

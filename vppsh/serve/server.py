@@ -1,0 +1,226 @@
+"""The CLI socket and its clients, served by one thread in turns with the dataplane.
+
+A line has the engine to itself: others wait until it is answered, as they do in VPP.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import selectors
+import signal
+import socket
+import stat
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from time import monotonic
+from types import FrameType
+from typing import TYPE_CHECKING
+
+from vppsh.errors import OutputFileError
+from vppsh.prompt.dataplane import Dataplane
+from vppsh.serve.client import Client, new_terminal
+from vppsh.session import Answer, Session
+
+if TYPE_CHECKING:
+    from vppsh.engine.engine import Engine
+
+LOG = logging.getLogger(__name__)
+
+RECEIVE = 1 << 16
+# A client that does not read its answers is not asked for more lines.
+MOST_WAITING = 1 << 20
+BACKLOG = 128
+# Owner and group, as VPP's own socket.
+MODE = 0o770
+
+
+def listen(path: str) -> socket.socket:
+    """A socket listening at a path; the one that an ended process left there is taken away.
+
+    Raises OutputFileError when the path cannot be used or somebody listens there.
+    """
+    server = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+    try:
+        with suppress(FileNotFoundError):
+            if not stat.S_ISSOCK(Path(path).lstat().st_mode):
+                raise OutputFileError(f"{path}: exists and is not a socket")
+            with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+                try:
+                    probe.connect(path)
+                except ConnectionRefusedError:
+                    Path(path).unlink()
+                else:
+                    raise OutputFileError(f"{path}: somebody listens there already")
+        before = os.umask(0o777 & ~MODE)
+        try:
+            server.bind(path)
+        finally:
+            os.umask(before)
+        server.listen(BACKLOG)
+    except OSError as error:
+        server.close()
+        raise OutputFileError(f"{path}: {error.strerror or error}") from error
+    except OutputFileError:
+        server.close()
+        raise
+    return server
+
+
+class Server:
+    """An engine behind a CLI socket.
+
+    path      where it listens
+    sessions  those of the clients that are connected
+    """
+
+    def __init__(self, first: Session, path: str) -> None:
+        """Listen at a path; `first` is a session of the engine, whose tree of commands all share."""
+        self._first = first
+        self._engine: Engine = first.engine
+        self._dataplane = Dataplane(first.engine, _tell)
+        self.path = path
+        self._listener = listen(path)
+        self._inode = Path(path).stat().st_ino
+        self._selector = selectors.DefaultSelector()
+        self._selector.register(self._listener, selectors.EVENT_READ)
+        self._clients: list[Client] = []
+        self._unused: list[int] = []
+        self._connected = 0
+        self._running: Session | None = None
+        self._ending = False
+
+    @property
+    def sessions(self) -> list[Session]:
+        """The sessions of the clients."""
+        return [client.session for client in self._clients]
+
+    def run(self) -> None:
+        """Serve until `stop` is called."""
+        try:
+            while not self._ending:
+                pause = self._dataplane.run_slice()
+                self._turn(pause)
+        finally:
+            for client in list(self._clients):
+                self._drop(client)
+            self._selector.close()
+            self._listener.close()
+            with suppress(OSError):
+                if Path(self.path).stat().st_ino == self._inode:
+                    Path(self.path).unlink()
+
+    def stop(self) -> None:
+        """End soon, also in the middle of a line; for signal handlers."""
+        self._ending = True
+        if self._running is not None:
+            self._running.interrupt()
+
+    @contextmanager
+    def ended_by_signals(self) -> Iterator[None]:
+        """Let SIGINT, SIGTERM and SIGHUP end `run` within."""
+
+        def end(number: int, frame: FrameType | None) -> None:
+            self.stop()
+
+        ends, wakes = socket.socketpair()
+        ends.setblocking(False)
+        wakes.setblocking(False)
+        self._selector.register(ends, selectors.EVENT_READ)
+        before = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+        wake_before = signal.set_wakeup_fd(wakes.fileno())
+        try:
+            yield
+        finally:
+            signal.set_wakeup_fd(wake_before)
+            for number, handler in before.items():
+                signal.signal(number, handler)
+            ends.close()
+            wakes.close()
+
+    def _turn(self, pause: float) -> None:
+        """Wait for clients at most so long, and serve those that want something."""
+        deadlines = [client.deadline for client in self._clients if client.deadline is not None]
+        if deadlines:
+            pause = min(pause, max(min(deadlines) - monotonic(), 0.0))
+        for key, events in self._selector.select(pause):
+            if key.fileobj is self._listener:
+                self._accept()
+            elif isinstance(key.data, Client):
+                self._serve(key.data, events)
+        now = monotonic()
+        for client in list(self._clients):
+            if client.deadline is not None and client.deadline <= now:
+                client.welcome()
+                self._flush(client)
+
+    def _accept(self) -> None:
+        with suppress(BlockingIOError, ConnectionAbortedError):
+            connection, _ = self._listener.accept()
+            connection.setblocking(False)
+            self._connected += 1
+            process = self._unused.pop() if self._unused else len(self._clients)
+            terminal = new_terminal(self._connected, connection.fileno(), process)
+            session = Session(self._engine, terminal, self._first.tree, vpp_only=True, peers=lambda: self.sessions)
+            client = Client(connection, session, self._execute)
+            self._clients.append(client)
+            self._selector.register(connection, selectors.EVENT_READ, client)
+            self._flush(client)
+
+    def _serve(self, client: Client, events: int) -> None:
+        if events & selectors.EVENT_READ:
+            try:
+                data = client.connection.recv(RECEIVE)
+            except BlockingIOError:
+                return
+            except OSError:
+                data = b""
+            if not data:
+                self._drop(client)
+                return
+            try:
+                client.receive(data)
+            except Exception:  # a fault of ours must not take the dataplane from the others
+                LOG.exception("a fault of vppsh; please report it. The client is disconnected")
+                self._drop(client)
+                return
+        self._flush(client)
+
+    def _execute(self, session: Session, line: str) -> Answer:
+        """Execute a line, and let the dataplane end what it began if that is soon."""
+        self._dataplane.mend()
+        self._running = session
+        try:
+            answer = session.execute(line)
+            self._dataplane.settle()
+        finally:
+            self._running = None
+        if answer.aside:
+            sys.stdout.write(answer.aside)
+            sys.stdout.flush()
+        return answer
+
+    def _flush(self, client: Client) -> None:
+        """Send what can be sent, and wait for what comes next."""
+        client.output.flush()
+        waiting = client.output.waiting
+        if client.output.broken or (client.closed and not waiting):
+            self._drop(client)
+            return
+        events = selectors.EVENT_WRITE if waiting else 0
+        if not client.closed and waiting < MOST_WAITING:
+            events |= selectors.EVENT_READ
+        self._selector.modify(client.connection, events, client)
+
+    def _drop(self, client: Client) -> None:
+        self._clients.remove(client)
+        self._unused.append(client.session.terminal.process_index)
+        self._selector.unregister(client.connection)
+        client.connection.close()
+
+
+def _tell(text: str) -> None:
+    sys.stderr.write(text)
+    sys.stderr.flush()

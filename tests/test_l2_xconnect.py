@@ -94,7 +94,7 @@ def test_output_undoes_input(operation: Operation, own: SubConfig | None) -> Non
     rows = fill(engine, [packet]).indices(buffers)
     buffers.l2_len[rows] = 14 + 4 * len(ids)
     rewrite = TagRewrite(operation, Tags(True, (100, 200)[: operation.pushes]))
-    rewrite.check(own)
+    assert rewrite.fits(own)
     rewrite.on_input.apply(buffers, rows)
     assert buffers.packet(int(rows[0])) != packet
     rewrite.on_output(own).apply(buffers, rows)
@@ -114,12 +114,20 @@ def test_output_undoes_input(operation: Operation, own: SubConfig | None) -> Non
     ],
 )
 def test_only_tags_that_are_known_can_be_taken_off(operation: Operation, own: SubConfig | None, fits: bool) -> None:
-    rewrite = TagRewrite(operation)
-    if fits:
-        rewrite.check(own)
-    else:
-        with pytest.raises(CommandError, match="vlan tag rewrite is not compatible with interface"):
-            rewrite.check(own)
+    assert TagRewrite(operation).fits(own) is fits
+
+
+def test_a_refused_rewrite_leaves_the_present_one_without_its_tags() -> None:
+    engine = full_engine()
+    _, right = ports(engine)
+    modes = engine.get(L2Interfaces)
+    modes.set_rewrite(right, TagRewrite(Operation.PUSH_2, Tags(True, (5, 6))))
+    with pytest.raises(CommandError, match="vlan tag rewrite is not compatible with interface"):
+        modes.set_rewrite(right, TagRewrite(Operation.POP_1))
+    assert str(modes.of(right).rewrite) == "push-2 dot1ad 0 0"
+    rewrite = modes.input_rewrite(right.sw_if_index)
+    assert rewrite is not None
+    assert rewrite.tags.raw == 0
 
 
 def send(engine: Engine, interface: Interface, packets: list[bytes]) -> tuple[list[str], list[int]]:

@@ -31,7 +31,7 @@ def format_features(engine: Engine, interface: Interface, verbose: bool) -> str:
         lines += list(_enabled(engine, name, interface, verbose)) or [NONE_CONFIGURED]
     # Packets that are not routed have features of their own.
     l2 = engine.get(L2Interfaces)
-    lines += ["", "l2-input:", format_input_features(int(l2.input_features[interface.sw_if_index]), verbose=True).removesuffix("\n")]
+    lines += ["", "l2-input:", format_input_features(l2.features_in_force(interface), verbose=True).removesuffix("\n")]
     lines += ["", "l2-output:"]
     if l2.of(interface).rewrite is not None:
         lines.append(f"{'VTR':>10} (--internal--)")

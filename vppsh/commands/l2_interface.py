@@ -1,11 +1,14 @@
-"""set interface l2 xconnect, l2 tag-rewrite, l3; show mode (VPP's vnet/l2/l2_input.c and l2_vtr.c)."""
+"""set interface l2 bridge, xconnect, tag-rewrite, learn, forward, flood; set interface l3; show mode (VPP's vnet/l2)."""
 
 from __future__ import annotations
 
 from vppsh.commands.context import CommandContext
-from vppsh.engine.features.l2.modes import L2Interfaces, Mode
+from vppsh.engine.features.l2 import features
+from vppsh.engine.features.l2.bridge_domains import MAX_ID, BridgeDomains
+from vppsh.engine.features.l2.modes import L2Interfaces, Mode, PortType
 from vppsh.engine.features.l2.tag_rewrite import Operation, TagRewrite, Tags
-from vppsh.grammar.arguments import Args, Argument, interface, keyword, one_of, options, sequence, signed
+from vppsh.errors import CommandError
+from vppsh.grammar.arguments import Args, Argument, flag, interface, keyword, one_of, optional, options, sequence, signed
 from vppsh.registry import command
 
 NAMED = interface().or_error("unknown interface `%U'")
@@ -20,6 +23,48 @@ def set_xconnect(ctx: CommandContext, args: Args) -> None:
     """Send everything that one interface receives to another."""
     interfaces = ctx.engine.interfaces
     ctx.engine.get(L2Interfaces).set_xconnect(interfaces[args.interface], interfaces[args.peer])
+
+
+@command(
+    "set interface l2 bridge",
+    sequence(
+        NAMED, signed("bd_id").or_error("expected bridge domain ID `%U'"), optional(keyword("bvi", "bvi")),
+        optional(keyword("uu-fwd", "uu_forward")), optional(signed("shg", 0)),
+    ),
+    help="set interface l2 bridge <interface> <bridge-domain-id> [bvi|uu-fwd] [shg]",
+)  # fmt: skip
+def set_bridge(ctx: CommandContext, args: Args) -> None:
+    """Make an interface a port of a bridge domain, which comes into being with its first port."""
+    if args.bd_id & features.ALL_BITS > MAX_ID:
+        raise CommandError("bridge domain ID exceed 16M limit")
+    port = PortType.UU_FORWARD if args.uu_forward else PortType.BVI if args.bvi else PortType.NORMAL
+    domain = ctx.engine.get(BridgeDomains).find_or_add(args.bd_id)
+    ctx.engine.get(L2Interfaces).set_bridge(ctx.engine.interfaces[args.interface], domain, port, args.shg & 0xFF)
+
+
+def _switch(ctx: CommandContext, args: Args, feature: int) -> None:
+    ctx.engine.get(L2Interfaces).switch_input(ctx.engine.interfaces[args.interface], feature, not args.disable)
+
+
+SWITCH = sequence(NAMED, optional(flag("disable")))
+
+
+@command("set interface l2 learn", SWITCH, help="set interface l2 learn <interface> [disable]")
+def set_learn(ctx: CommandContext, args: Args) -> None:
+    """Let a port learn, or not."""
+    _switch(ctx, args, features.LEARN)
+
+
+@command("set interface l2 forward", SWITCH, help="set interface l2 forward <interface> [disable]")
+def set_forward(ctx: CommandContext, args: Args) -> None:
+    """Let a cross-connect forward, or not: VPP switches that, also where it means the ports of bridge domains."""
+    _switch(ctx, args, features.XCONNECT)
+
+
+@command("set interface l2 flood", SWITCH, help="set interface l2 flood <interface> [disable]")
+def set_flood(ctx: CommandContext, args: Args) -> None:
+    """Let what a port receives be flooded, or not."""
+    _switch(ctx, args, features.FLOOD)
 
 
 @command("set interface l3", NAMED, help="set interface l3 <interface>")
@@ -74,6 +119,10 @@ def show_mode(ctx: CommandContext, args: Args) -> str:
     lines = []
     for one in [interfaces[index] for index in args.chosen] or interfaces:
         config = modes.of(one)
-        peer = config.peer.name if config.mode is Mode.XCONNECT and config.peer is not None else " "
-        lines.append(f"{config.mode.value} {one.name} {peer}")
+        if config.mode is Mode.BRIDGE and config.domain is not None:
+            bvi = " bvi" if modes.is_bvi[one.sw_if_index] else ""
+            what = f"bd_id {config.domain.bd_id}{bvi} shg {config.shg}"
+        else:
+            what = config.peer.name if config.peer is not None else " "
+        lines.append(f"{config.mode.value} {one.name} {what}")
     return "\n".join(lines)

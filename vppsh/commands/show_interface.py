@@ -64,6 +64,9 @@ def _addresses(ctx: CommandContext, interface: Interface) -> str:
     l2 = ctx.engine.get(L2Interfaces).of(interface)
     if l2.mode is Mode.XCONNECT and l2.peer is not None:
         lines.append(f"  L2 xconnect {l2.peer.name}")
+    elif l2.mode is Mode.BRIDGE and l2.domain is not None:
+        role = "bvi" if l2.domain.bvi is interface else " "
+        lines.append(f"  L2 bridge bd-id {l2.domain.bd_id} idx {l2.domain.index} shg {l2.shg} {role}")
     for protocol in PROTOCOLS:
         bound = fib.table_of(protocol, interface.sw_if_index)
         where = f" {protocol.text} table-id {bound.table_id} fib-idx {bound.index}" if bound.table_id else ""

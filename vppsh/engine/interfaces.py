@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from vppsh.engine.context import Context, Nexts
 from vppsh.engine.counters import CombinedCounter, SimpleCounter
 from vppsh.engine.fib.types import Protocol
+from vppsh.engine.flood_class import FloodClass
 from vppsh.engine.frame import Frame
 from vppsh.engine.interface_output import OUTPUT_ERRORS, format_output_trace, output_node_of
 from vppsh.grammar.ordering import sort_as_vpp
@@ -199,6 +200,7 @@ class Interface:
     mtu: list[int] = field(default_factory=lambda: [0, 0, 0, 0])
     tag: str = ""
     unnumbered: Interface | None = None
+    flood_class: FloodClass = FloodClass.NORMAL
     subs: dict[int, Interface] = field(default_factory=dict)
 
     @property

@@ -1,4 +1,4 @@
-"""Loopback interfaces: what is sent to one comes in on it again.
+"""Loopback interfaces: what is sent to one comes in on it again, to be routed or (by a port of a bridge domain) switched.
 
 Counterpart of the simulated Ethernet device of vnet/ethernet/interface.c.
 """
@@ -7,7 +7,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from vppsh.engine.context import Context, Nexts
+from vppsh.engine.features.ethernet.tags import measure_l2_header
+from vppsh.engine.features.l2.modes import FROM_BVI, L2Interfaces
+from vppsh.engine.flood_class import FloodClass
 from vppsh.engine.frame import Frame
 from vppsh.engine.interfaces import DeviceClass, Interface, Interfaces, NodeFunction
 from vppsh.errors import CommandError
@@ -16,12 +21,12 @@ if TYPE_CHECKING:
     from vppsh.engine.engine import Engine
 
 MAX_INSTANCES = 16 * 1024
-DROP, ETHERNET_INPUT = range(2)
+DROP, ETHERNET_INPUT, L2_INPUT = range(3)
 
 
 def _echo_to(engine: Engine, interface: Interface) -> NodeFunction:
     """The tx node: packets are received by the interface that they were sent to."""
-    interfaces = engine.interfaces
+    interfaces, l2 = engine.interfaces, engine.get(L2Interfaces)
 
     def loopback_tx(ctx: Context, frame: Frame) -> Nexts:
         buffers, rows = ctx.buffers, frame.rows
@@ -33,12 +38,17 @@ def _echo_to(engine: Engine, interface: Interface) -> NodeFunction:
         buffers.tx_sw_if_index[rows] = -1
         # A device would say that the whole frame came in on one interface; this one does not.
         frame.rx = None
-        return ETHERNET_INPUT
+        switched = l2.bridged[sent_to]
+        if not switched.any():
+            return ETHERNET_INPUT
+        measure_l2_header(buffers, frame)
+        buffers.tx_sw_if_index[rows] = np.where(l2.is_bvi[sent_to], FROM_BVI, -1)
+        return np.where(switched, L2_INPUT, ETHERNET_INPUT)
 
     return loopback_tx
 
 
-LOOPBACK = DeviceClass("Loopback", _echo_to, tx_nexts=("ethernet-input",))
+LOOPBACK = DeviceClass("Loopback", _echo_to, tx_nexts=("ethernet-input", "l2-input"))
 
 
 class Loopbacks:
@@ -57,6 +67,7 @@ class Loopbacks:
         if mac == bytes(6):
             mac = bytes((0xDE, 0xAD, 0, 0, 0, instance & 0xFF))
         interface = self._interfaces.add_hardware(f"loop{instance}", LOOPBACK, mac=mac, device=instance)
+        interface.flood_class = FloodClass.NO_FLOOD
         self._instances[instance] = interface
         return interface
 

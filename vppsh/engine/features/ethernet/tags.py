@@ -82,3 +82,14 @@ def refresh_hints(buffers: BufferPool, frame: Frame) -> None:
     offsets, received = buffers.current_data[frame.rows], buffers.rx_sw_if_index[frame.rows]
     frame.offset = int(offsets[0]) if (offsets == offsets[0]).all() else None
     frame.rx = int(received[0]) if (received == received[0]).all() else None
+
+
+def measure_l2_header(buffers: BufferPool, frame: Frame) -> None:
+    """Note how long the Ethernet headers of packets are that ethernet-input did not see (vnet_update_l2_len)."""
+    rows = frame.rows
+    outer = np.isin(buffers.load(frame, WORD2, HEADER_BYTES - WORD2.itemsize), TAGGED)
+    n_tags = outer.astype(np.int32)
+    if outer.any():
+        n_tags += outer & (buffers.load(frame, WORD2, HEADER_BYTES + TAG_BYTES - WORD2.itemsize) == VLAN)
+    buffers.l2_len[rows] = HEADER_BYTES + TAG_BYTES * n_tags
+    buffers.flags[rows] = (buffers.flags[rows] & ~VLAN_BITS) | (n_tags << VLAN_SHIFT).astype(np.uint32)

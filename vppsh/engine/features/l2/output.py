@@ -6,15 +6,19 @@ Counterpart of vnet/l2/l2_output.c.
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from vppsh.engine.context import Context, Nexts
 from vppsh.engine.features.ethernet.tags import refresh_hints
+from vppsh.engine.features.l2 import features
+from vppsh.engine.features.l2.features import NextOutputFeatures
 from vppsh.engine.features.l2.input_vtr import TRACED_BYTES, HeaderTrace, format_header_trace
 from vppsh.engine.features.l2.modes import TO_DROP, L2Interfaces
 from vppsh.engine.frame import Frame
+from vppsh.engine.uniform import common
 from vppsh.registry import error, node
 
-PACKETS, VTR_DROPS, MAPPING_DROPS = 0, 2, 5
+PACKETS, EFP_DROPS, VTR_DROPS, SHG_DROPS, DROPS, MAPPING_DROPS = range(6)
 ERRORS = tuple(
     error(text, text)
     for text in (
@@ -27,13 +31,40 @@ BAD_INTERFACE_ERRORS = (error("L2 output to interface not in L2 mode or deleted"
 
 @node("l2-output", nexts=("error-drop", "l2-output-bad-intf"), errors=ERRORS, trace=format_header_trace)
 def l2_output(ctx: Context, frame: Frame) -> Nexts:
-    """To `NAME-output` of each packet's tx interface."""
+    """To `NAME-output` of each packet's tx interface, or to the first output feature that it has."""
+    buffers = ctx.buffers
+    sent = buffers.tx_sw_if_index[frame.rows]
+    one = common(sent)
+    nexts = _alike(ctx, frame, one) if one is not None else _each(ctx, frame, sent)
+    ctx.count(PACKETS, frame.n)
+    for _, index in ctx.traced(frame):
+        ctx.trace(index, HeaderTrace("l2-output", int(buffers.tx_sw_if_index[index]), buffers.peek(index, TRACED_BYTES)))
+    return nexts
+
+
+def _alike(ctx: Context, frame: Frame, port: int) -> Nexts:
+    """Packets that leave by one interface."""
+    interfaces = ctx.get(L2Interfaces)
+    slot = int(interfaces.output_slot[port])
+    bits = int(interfaces.output_features[port]) & ~features.OUTPUT
+    if slot != TO_DROP and not bits and not interfaces.output_shg[port] and interfaces.output_rewrite(port) is None:
+        return slot
+    return _each(ctx, frame, ctx.buffers.tx_sw_if_index[frame.rows])
+
+
+def _each(ctx: Context, frame: Frame, sent: NDArray[np.int32]) -> NDArray[np.int32]:
+    """Packets of several interfaces, or with features."""
     buffers, interfaces = ctx.buffers, ctx.get(L2Interfaces)
     rows = frame.indices(buffers)
-    sent = buffers.tx_sw_if_index[rows]
+    bits = interfaces.output_features[sent]
     nexts = interfaces.output_slot[sent]
+    featured = bits & np.uint32(features.ALL_BITS & ~features.OUTPUT) != 0
+    if featured.any():
+        buffers.l2_features[rows[featured]] = bits[featured]
+        nexts[featured] = ctx.get(NextOutputFeatures).after(ctx, bits[featured])
     unmapped = nexts == TO_DROP
     buffers.error[rows[unmapped]] = ctx.error_base + MAPPING_DROPS
+    rewritten = False
     for sw_if_index in set(sent[~unmapped].tolist()):
         rewrite = interfaces.output_rewrite(sw_if_index)
         if rewrite is not None:
@@ -41,10 +72,14 @@ def l2_output(ctx: Context, frame: Frame) -> Nexts:
             short = positions[rewrite.apply(buffers, rows[positions])]
             nexts[short] = TO_DROP
             buffers.error[rows[short]] = ctx.error_base + VTR_DROPS
-    refresh_hints(buffers, frame)
-    ctx.count(PACKETS, frame.n)
-    for position, index in ctx.traced(frame):
-        ctx.trace(index, HeaderTrace("l2-output", int(sent[position]), buffers.peek(index, TRACED_BYTES)))
+            rewritten = True
+    if rewritten:
+        refresh_hints(buffers, frame)
+    groups = interfaces.output_shg[sent]
+    if groups.any():
+        own = ~unmapped & (groups != 0) & (groups == buffers.l2_shg[rows])
+        nexts[own] = TO_DROP
+        buffers.error[rows[own]] = ctx.error_base + SHG_DROPS
     return nexts
 
 

@@ -17,7 +17,6 @@ from vppsh.engine.buffers import HEADROOM, STRIDE, BufferPool
 from vppsh.engine.features.ethernet.tags import TAG_BYTES, VLAN_BITS, VLAN_SHIFT
 from vppsh.engine.interfaces import SubConfig
 from vppsh.engine.wire import ethertype
-from vppsh.errors import CommandError
 
 MACS = np.dtype("V12")
 MACS_BYTES = MACS.itemsize
@@ -45,14 +44,20 @@ class Operation(enum.Enum):
 
 @dataclass(frozen=True)
 class Tags:
-    """Tags to put on, outermost first: the first one's ethertype and ids."""
+    """Tags to put on, outermost first: the first one's ethertype and ids.
+
+    blank  they are all zeros, their ethertypes too
+    """
 
     dot1q: bool = True
     ids: tuple[int, ...] = ()
+    blank: bool = False
 
     @property
     def raw(self) -> int:
         """As the eight bytes in front of the ethertype, read little-endian; a single tag is in the last four."""
+        if self.blank:
+            return 0
         kinds = (ethertype.VLAN if self.dot1q else ethertype.DOT1AD, ethertype.VLAN)
         packed = b"".join(struct.pack(">HH", kind, number & LOW_16) for kind, number in zip(kinds, self.ids, strict=False))
         return int.from_bytes(packed.rjust(2 * TAG_BYTES, b"\0"), "little")
@@ -106,12 +111,16 @@ class TagRewrite:
     def on_output(self, own: SubConfig | None) -> Rewrite:
         """The opposite, with the interface's own tags."""
         ids = (0, 0) if own is None else (own.outer or 0, own.inner or 0)
-        return Rewrite(len(self.tags.ids), Tags(own is None or not own.dot1ad, ids[: self.operation.pops]))
+        return Rewrite(len(self.tags.ids), Tags(own is None or not own.dot1ad, ids[: self.operation.pops], self.tags.blank))
 
-    def check(self, own: SubConfig | None) -> None:
-        """Refuse to take off more tags than the interface is known to have (CommandError)."""
+    @property
+    def blanked(self) -> TagRewrite:
+        """The same with zeros for tags: what VPP leaves when it refuses another rewrite in its place."""
+        return TagRewrite(self.operation, Tags(False, (0,) * self.operation.pushes, blank=True))
+
+    def fits(self, own: SubConfig | None) -> bool:
+        """Whether the interface is known to have as many tags as are to be taken off."""
         known = 0
         if own is not None and own.outer is not None and not own.any_outer:
             known = 2 if own.inner is not None else 1
-        if known < self.operation.pops:
-            raise CommandError("vlan tag rewrite is not compatible with interface")
+        return known >= self.operation.pops

@@ -13,6 +13,7 @@ from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
+from operator import length_hint
 
 import numpy as np
 from cryptography.exceptions import InvalidTag
@@ -23,7 +24,7 @@ from numpy.typing import NDArray
 
 from vppsh.engine.ipsec.algorithms import CHACHA20_POLY1305, NO_INTEGRITY, Cipher, Integrity, Mode
 from vppsh.engine.ipsec.blocks import Chain, KeyStream, chacha20_key_stream, ecb
-from vppsh.engine.ipsec.matrix import Columns, Matrix, Places, items, put, replace, strings
+from vppsh.engine.ipsec.matrix import LONG, Columns, InPlace, Matrix, Places, items, put, replace, strings
 
 ESP_BYTES = 8
 SALT_BYTES = 4
@@ -106,16 +107,14 @@ class AeadTransform(Transform):
             covered = self._covered_by_gmac(packets, lengths, high)
             put(packets, self.ahead + lengths, icv_bytes, [encrypt(nonce, b"", each) for nonce, each in zip(nonces, covered)])
             return
-        covered, encrypt_into = self._covered(packets, high), self._encrypt_into
-        places = self._places.of(packets, self.ahead, lengths + icv_bytes) if encrypt_into is not None else None
-
-        def seal(part: slice, plain: list[bytes]) -> Iterable[bytes] | None:
-            if places is None or encrypt_into is None:
-                return map(encrypt, nonces[part], plain, covered[part])
-            _run(map(encrypt_into, nonces[part], plain, covered[part], places[part]))
-            return None
-
-        replace(packets, self.ahead, lengths, lengths + icv_bytes, seal)
+        covered, places = self._covered(packets, high), self._places_of(packets, lengths)
+        if places is not None and self._encrypt_into is not None:
+            _run(map(self._encrypt_into, nonces, places.plain, covered, places.sealed))
+            return
+        replace(
+            packets, self.ahead, lengths, lengths + icv_bytes,
+            lambda part, plain: map(encrypt, nonces[part], plain, covered[part]),
+        )  # fmt: skip
 
     def open(self, packets: Matrix, lengths: Columns, high: Numbers | None) -> Verdicts:
         nonces = self._nonces(items(packets, ESP_BYTES, IV))
@@ -128,20 +127,31 @@ class AeadTransform(Transform):
                 except InvalidTag:
                     verdicts[position] = Verdict.DECRYPTION_FAILED
             return verdicts
-        covered, decrypt_into = self._covered(packets, high), self._decrypt_into
-        places = self._places.of(packets, self.ahead, lengths) if decrypt_into is not None else None
+        covered, places = self._covered(packets, high), self._places_of(packets, lengths)
+        if places is not None and self._decrypt_into is not None:
+            left = iter(nonces)
+            calls = map(self._decrypt_into, left, places.sealed, covered, places.plain)
+            while True:
+                try:
+                    _run(calls)
+                    return verdicts
+                except InvalidTag:  # go on behind the one that is not authentic
+                    verdicts[len(verdicts) - length_hint(left) - 1] = Verdict.DECRYPTION_FAILED
 
-        def open_(part: slice, sealed: list[bytes]) -> Iterable[bytes] | None:
+        def open_(part: slice, sealed: list[bytes]) -> Iterable[bytes]:
             try:
-                if places is None or decrypt_into is None:
-                    return list(map(self._decrypt, nonces[part], sealed, covered[part]))
-                _run(map(decrypt_into, nonces[part], sealed, covered[part], places[part]))
+                return list(map(self._decrypt, nonces[part], sealed, covered[part]))
             except InvalidTag:
                 return self._open_each(nonces[part], sealed, covered[part], verdicts[part])
-            return None
 
         replace(packets, self.ahead, lengths + self.icv_bytes, lengths, open_)
         return verdicts
+
+    def _places_of(self, packets: Matrix, lengths: Columns) -> InPlace | None:
+        """Where long packets are encrypted and decrypted in their place: OpenSSL reads and writes the same bytes."""
+        if not isinstance(lengths, int) or lengths < LONG or self._encrypt_into is None:
+            return None
+        return self._places.of(packets, self.ahead, lengths, self.icv_bytes)
 
     def _open_each(self, nonces: list[bytes], sealed: list[bytes], covered: list[bytes], verdicts: Verdicts) -> list[bytes]:
         """One by one: some are not authentic. As in VPP these are decrypted in their place, too: traces of drops show that."""

@@ -7,6 +7,7 @@ copied out and back.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -120,29 +121,37 @@ def _flat(rows: Matrix) -> memoryview:
     return as_strided(rows, ((len(rows) - 1) * rows.strides[0] + rows.shape[1],), (1,)).data
 
 
+@dataclass(frozen=True)
+class InPlace:
+    """Stretches of rows, one of each: what is encrypted, and that with the check value behind it."""
+
+    plain: list[memoryview]
+    sealed: list[memoryview]
+
+
 class Places:
-    """Stretches of rows that bytes are written to, remembered: to make one takes as long as to encrypt some hundred bytes."""
+    """Stretches of rows of the buffer pool, remembered: to make one takes as long as to encrypt some hundred bytes."""
 
     def __init__(self) -> None:
-        self._known: dict[tuple[int, ...], list[memoryview]] = {}
+        self._known: dict[tuple[int, ...], InPlace] = {}
 
-    def of(self, rows: Matrix, at: int, length: Columns) -> list[memoryview] | None:
-        """`length` bytes from column `at` of every row. None where that does not pay: short ones, or rows that are a copy."""
-        if not isinstance(length, int) or length < LONG or rows.strides[0] != STRIDE:
+    def of(self, rows: Matrix, at: int, length: int, icv_bytes: int) -> InPlace | None:
+        """`length` bytes from column `at` of every row, and with `icv_bytes` more. None for rows that are a copy of the pool's."""
+        if rows.strides[0] != STRIDE:
             return None
         key = (rows.__array_interface__["data"][0], len(rows), at, length)
         found = self._known.get(key)
         if found is None:
             if len(self._known) >= REMEMBERED:
                 self._known.clear()
-            begins = range(at, at + len(rows) * STRIDE, STRIDE)
-            flat = _flat(rows)
-            found = self._known[key] = [flat[begin : begin + length] for begin in begins]
+            flat, begins = _flat(rows), range(at, at + len(rows) * STRIDE, STRIDE)
+            plain = [flat[begin : begin + length] for begin in begins]
+            found = self._known[key] = InPlace(plain, [flat[begin : begin + length + icv_bytes] for begin in begins])
         return found
 
 
-Make = Callable[[slice, list[bytes]], Iterable[bytes] | None]
-"""`(which rows, their strings) -> what they become`; None when that was written already."""
+Make = Callable[[slice, list[bytes]], Iterable[bytes]]
+"""`(which rows, their strings) -> what they become`."""
 
 
 def replace(rows: Matrix, at: int, lengths: Columns, new_lengths: Columns, make: Make) -> None:
@@ -156,16 +165,12 @@ def replace(rows: Matrix, at: int, lengths: Columns, new_lengths: Columns, make:
         kind = np.dtype(f"V{new_lengths}")
         old, new = items(rows, at, np.dtype(f"V{lengths}")), items(rows, at, kind)
         for part in portions:
-            made = make(part, old[part].tolist())
-            if made is not None:
-                new[part] = np.frombuffer(b"".join(made), kind)
+            new[part] = np.frombuffer(b"".join(make(part, old[part].tolist())), kind)
         return
     for part in portions:
         sizes = lengths if isinstance(lengths, int) else lengths[part]
         new_sizes = new_lengths if isinstance(new_lengths, int) else new_lengths[part]
-        made = make(part, strings(rows[part], at, sizes))
-        if made is not None:
-            put(rows[part], at, new_sizes, list(made))
+        put(rows[part], at, new_sizes, list(make(part, strings(rows[part], at, sizes))))
 
 
 def within(rows: Matrix, at: Columns, lengths: Columns) -> NDArray[np.bool_]:

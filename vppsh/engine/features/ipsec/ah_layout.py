@@ -65,7 +65,7 @@ def ip_fields(packets: Matrix, family: Protocol) -> NDArray[np.void]:
 
 def write_ip(packets: Matrix, fields: NDArray[np.void]) -> None:
     """Put IP headers where packets begin."""
-    packets[:, : fields.dtype.itemsize] = fields.view(np.uint8).reshape(len(fields), -1)
+    packets[:, : fields.dtype.itemsize] = fields.view(np.uint8).reshape(len(fields), fields.dtype.itemsize)
 
 
 def without_mutable(fields: NDArray[np.void], family: Protocol) -> NDArray[np.void]:

@@ -65,6 +65,8 @@ class Suite:
         return SecurityAssociation(protocol, spi=spi, **options)
 
 
+# The draft's truncation, which scapy does not have.
+AUTH_ALGOS.setdefault("SHA2-256-96", AuthAlgo("SHA2-256-96", mac=HMAC, digestmod=hashes.SHA256, icv_size=12))
 HMACS = {
     "none": ("NULL", "NULL", 0),
     "md5-96": ("HMAC-MD5-96", "HMAC-MD5-96 [RFC2403]", 16),
@@ -117,12 +119,6 @@ KINDS = [each for each in SUITES if str(each) in {
     "aes-gcm-128+none", "aes-null-gmac-128+none", "chacha20-poly1305+none", "aes-cbc-128+sha1-96", "aes-ctr-128+sha-256-128",
     "3des-cbc+sha1-96", "none+sha-512-256",
 }]  # fmt: skip
-
-
-@pytest.fixture(autouse=True)
-def short_sha256(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The draft's truncation, which scapy does not have."""
-    monkeypatch.setitem(AUTH_ALGOS, "SHA2-256-96", AuthAlgo("SHA2-256-96", mac=HMAC, digestmod=hashes.SHA256, icv_size=12))
 
 
 def outgoing(n: int = len(PAYLOADS), *, ip6: bool = False) -> list[bytes]:

@@ -36,19 +36,28 @@ class Group(NamedTuple):
         return f"({sender}, {format_address(self.protocol, self.network)}/{self.length})"
 
 
+SOURCE_NAMES = {
+    0: "Special", 2: "API", 3: "CLI", 4: "VXLAN", 7: "GTPU", 8: "VXLAN-GPE", 9: "Geneve", 12: "plugin-low", 15: "Default Route",
+}  # fmt: skip
+
+
 class MfibSource(enum.IntEnum):
     """Who says that an entry should exist, best first."""
 
     SPECIAL = 0
     API = 2
     CLI = 3
+    VXLAN = 4
+    GTPU = 7
+    VXLAN_GPE = 8
+    GENEVE = 9
     PLUGIN_LOW = 12
     DEFAULT_ROUTE = 15
 
     @property
     def text(self) -> str:
         """Name in `show ip mfib`."""
-        return {0: "Special", 2: "API", 3: "CLI", 12: "plugin-low", 15: "Default Route"}[self]
+        return SOURCE_NAMES[self]
 
 
 class EntryFlag(enum.IntFlag):

@@ -67,6 +67,10 @@ class Context:
         if frame.n:
             self.engine.dispatcher.put(self.node, slot, frame)
 
+    def hand_on(self, nexts: int | NDArray[np.integer], frame: Frame) -> None:
+        """Send a frame on at once as if a node had answered `nexts`: for who makes packets that are to come behind it."""
+        self.engine.dispatcher.hand_on(self.node, frame, nexts)
+
     def slots(self, targets: NDArray[np.integer]) -> NDArray[np.int32]:
         """The slots of this node that lead to the nodes of those indices."""
         highest = int(targets.max())

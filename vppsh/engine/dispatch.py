@@ -118,12 +118,15 @@ class Dispatcher:
         node.vectors += n
         if spent > node.max_clocks:
             node.max_clocks, node.max_vectors = spent, n
-        if nexts is None:
-            return
+        if nexts is not None:
+            self.hand_on(node, frame, nexts)
+
+    def hand_on(self, node: Node, frame: Frame, nexts: int | np.ndarray) -> None:
+        """Send the packets of a frame to the slots that a node answers for them: one for all, or one for each."""
         if type(nexts) is int:
             self.put(node, nexts, frame)
         else:
-            self._split(node, frame, nexts)
+            self._split(node, frame, np.asarray(nexts))
 
     def _split(self, node: Node, frame: Frame, nexts: np.ndarray) -> None:
         """Send each packet to its own next, in the order in which the nexts appear."""

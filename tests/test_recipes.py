@@ -63,13 +63,41 @@ def test_the_tunnel_of_the_recipe_moves_with_its_underlay(vppsh: Run) -> None:
 
 def test_the_node_of_the_recipe_protects_its_pods_and_lets_no_stranger_in(vppsh: Run) -> None:
     answer = vppsh("run", RECIPES / "calico-ipsec.vpp").stdout
-    out, forged = (trace.partition("Packet 1")[2] for trace in answer.split("Start of thread 0")[1:])
-    nodes = [re.findall(r"^\d\d:\d\d:\d\d:\d{6}: (\S+)", trace, re.MULTILINE) for trace in (out, forged)]
-    assert nodes[0][4:8] == ["ip4-midchain", "esp4-encrypt-tun", "adj-midchain-tx", "ip4-rewrite"]
-    assert nodes[1][4:] == ["ip4-receive", "ipsec4-tun-input", "esp4-decrypt-tun", "ip4-drop", "error-drop", "drop"]
+    listed = answer.partition("ipip0 flags:[none]\n")[2].splitlines()
+    assert listed[0].strip() == "output-sa:"
+    assert listed[1].strip().startswith("[0] sa 2147483648 (0x80000000) spi 3658219910 ")
+    assert listed[2].strip() == "input-sa:"
+    assert listed[3].strip().startswith("[1] sa 3221225472 (0xc0000000) spi 3207639915 ")
+    out, back, forged = traced(answer)
+    assert out[4:8] == ["ip4-midchain", "esp4-encrypt-tun", "adj-midchain-tx", "ip4-rewrite"]
+    assert back[4:8] == ["ip4-receive", "ipsec4-tun-input", "esp4-decrypt-tun", "ip4-input-no-checksum"]
+    assert back[-1] == "pg0-tx"
+    assert forged[4:] == ["ip4-receive", "ipsec4-tun-input", "esp4-decrypt-tun", "ip4-drop", "error-drop", "drop"]
+    assert re.search(r"^ +1 +esp4-decrypt-tun +SA replayed packet", answer, re.MULTILINE), answer
     assert re.search(r"^ +2 +ipsec4-tun-input +no matching tunnel", answer, re.MULTILINE), answer
-    assert re.findall(r"tx/rx:\[packets:(\d+)", answer) == ["3", "2"]
+    assert re.findall(r"tx/rx:\[packets:(\d+)", answer) == ["3", "3"]
     assert re.findall(r'"Decryption failed":\[packets:(\d+)', answer) == ["0", "2"]
+    assert re.search(r"^pg0\s(?:.*\n)+?.* tx packets\s+1$", answer.rpartition("Counter ")[2], re.MULTILINE), answer
+
+
+def test_the_offices_of_the_recipe_change_their_keys_while_packets_pass(vppsh: Run) -> None:
+    answer = vppsh("run", RECIPES / "ipsec-tunnel.vpp").stdout
+    out, back, late = traced(answer)
+    assert out[4:8] == ["ip4-midchain", "esp4-encrypt-tun", "adj-midchain-tx", "ip4-rewrite"]
+    assert back[4:8] == ["ip4-receive", "ipsec4-tun-input", "esp4-decrypt-tun", "ip4-input-no-checksum"]
+    assert back[-1] == "pg0-tx"
+    assert late[4:] == ["ip4-receive", "ipsec4-tun-input", "punt-dispatch", "drop"]
+    # Five packets by each pair of keys, one answer by each.
+    assert re.findall(r"tx/rx:\[packets:(\d+)", answer) == ["5", "1"]
+    counters = answer.rpartition("Counter ")[2]
+    assert re.search(r"^pg1\s(?:.*\n)+?.* tx packets\s+10$", counters, re.MULTILINE), counters
+    assert re.search(r"^pg0\s(?:.*\n)+?.* tx packets\s+2$", counters, re.MULTILINE), counters
+
+
+def traced(answer: str) -> list[list[str]]:
+    """The nodes that the first packet of every trace went through."""
+    traces = (trace.partition("Packet 1")[2] for trace in answer.split("Start of thread 0")[1:])
+    return [re.findall(r"^\d\d:\d\d:\d\d:\d{6}: (\S+)", trace, re.MULTILINE) for trace in traces]
 
 
 def test_the_summary_of_a_replay_adds_up(vppsh: Run) -> None:

@@ -1,0 +1,1 @@
+"""WireGuard: keys, the Noise handshake, sessions, cookies, peers and their timers."""

@@ -223,3 +223,16 @@ def test_senders_are_told_the_mtu_and_what_may_be_cut_is(vppsh: Run) -> None:
     assert sent(answer)[-1] == {"pg0": 2, "pg1": 3}
     assert "ip4-pmtu-dpo\n  path mtu:600 packet size:1500\n" in far
     assert far.count("mtu:1400 next:") == 3
+
+
+def test_the_sites_of_the_recipe_reach_each_other(vppsh: Run) -> None:
+    answer = vppsh("run", RECIPES / "wireguard.vpp").stdout
+    assert answer.count("flags: 2") == 2
+    trace = answer.partition("Start of thread 0")[2]
+    nodes = re.findall(r"^\d\d:\d\d:\d\d:\d{6}: (\S+)", trace, re.MULTILINE)
+    assert nodes[4:7] == ["ip4-midchain", "wg4-output-tun", "adj-midchain-tx"]
+    assert nodes[9:12] == ["ip4-udp-lookup", "wg4-input", "ip4-input-no-checksum"]
+    assert nodes[-1] == "pg1-tx"
+    counters = answer.rpartition("Counter ")[2]
+    assert re.search(r"^pg1\s(?:.*\n)+?.* tx packets\s+3$", counters, re.MULTILINE), counters
+    assert re.search(r"^pg0\s(?:.*\n)+?.* tx packets\s+2$", counters, re.MULTILINE), counters

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from vppsh.commands.context import CommandContext
 from vppsh.engine.features.l2 import features
+from vppsh.engine.features.l2.backbone import BackboneRewrite, BackboneTags
 from vppsh.engine.features.l2.bridge_domains import MAX_ID, BridgeDomains
 from vppsh.engine.features.l2.modes import L2Interfaces, Mode, PortType
 from vppsh.engine.features.l2.tag_rewrite import Operation, TagRewrite, Tags
 from vppsh.errors import CommandError
-from vppsh.grammar.arguments import Args, Argument, flag, interface, keyword, one_of, optional, options, sequence, signed
+from vppsh.grammar.arguments import Args, Argument, flag, interface, keyed, keyword, mac, one_of, optional, options, sequence, signed
 from vppsh.registry import command
 
 NAMED = interface().or_error("unknown interface `%U'")
@@ -110,6 +111,43 @@ def set_tag_rewrite(ctx: CommandContext, args: Args) -> None:
         operation, dot1q = args.asked
         rewrite = TagRewrite(operation, Tags(dot1q, (args.first, args.second)[: operation.pushes]))
     ctx.engine.get(L2Interfaces).set_rewrite(ctx.engine.interfaces[args.interface], rewrite)
+
+
+EXPECTED_BACKBONE = (
+    "expecting [disable | pop | push | translate_pbb_stag <outer_tag>\n"
+    "dmac <address> smac <address> s_id <nn> [b_vlanid <nn>]]"
+)  # fmt: skip
+
+
+@command(
+    "set interface l2 pbb-tag-rewrite",
+    options(
+        interface(), keyword("disable"), keyword("pop", "pop"), keyword("push", "push"),
+        sequence(keyword("translate_pbb_stag", "translate"), signed("outer_tag")),
+        keyed("dmac", mac("dst")), keyed("smac", mac("src")), keyed("b_vlanid", signed("vlan", 0)), keyed("s_id", signed("service")),
+        error=EXPECTED_BACKBONE,
+    ),
+    help="set interface l2 pbb-tag-rewrite <interface> [disable | pop | push | translate_pbb_stag <outer_tag> dmac <address> "
+    "smac <address> s_id <nn> [b_vlanid <nn>]]",
+)  # fmt: skip
+def set_backbone_rewrite(ctx: CommandContext, args: Args) -> None:
+    """Take the header of a provider backbone bridge off what an interface receives, or put one on; the opposite for what it sends."""
+    if (args.push or args.translate) and (args.dst is None or args.src is None or args.service is None):
+        raise CommandError("expecting dmac <address> smac <address> s_id <nn> [b_vlanid <nn>]")
+    if args.interface is None:
+        raise CommandError("pbb tag rewrite is not compatible with interface")
+    rewrite = None
+    if args.pop or args.push or args.translate:
+        tags = BackboneTags(args.dst, args.src, args.vlan, args.service, blank=False) if args.push else BackboneTags()
+        rewrite = BackboneRewrite(args.pop, args.push, tags)
+    ctx.engine.get(L2Interfaces).set_backbone(ctx.engine.interfaces[args.interface], rewrite)
+
+
+@command("set interface l2 efp-filter", SWITCH, help="set interface l2 efp-filter <interface> [disable]")
+def set_efp_filter(ctx: CommandContext, args: Args) -> None:
+    """Let a frame leave by a sub-interface only with that one's tags, or with any."""
+    interface = ctx.engine.interfaces[args.interface]
+    ctx.engine.get(L2Interfaces).switch_output(interface, features.EFP_FILTER_OUT, not args.disable)
 
 
 @command("show mode", options(interface("chosen", many=True)), help="show mode [<if-name1> <if-name2> ...]")

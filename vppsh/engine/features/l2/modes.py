@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from vppsh.engine.features.ethernet.ports import Ports
 from vppsh.engine.features.l2 import features
+from vppsh.engine.features.l2.backbone import BackboneRewrite
 from vppsh.engine.features.l2.bridge_domains import SEQUENCES, BridgeDomain, BridgeDomains, Member
 from vppsh.engine.features.l2.l2fib import EntryFlag, L2Fib, make_entry, make_key
 from vppsh.engine.features.l2.tag_rewrite import Rewrite, TagRewrite
@@ -56,14 +57,18 @@ class PortType(enum.Enum):
 class L2Interface:
     """What is configured for an interface.
 
-    peer     where a cross-connect sends everything
-    rewrite  of the tags of received packets
-    mac      of a BVI: the address that its bridge domain knows
+    peer       where a cross-connect sends everything
+    rewrite    of the tags of received packets
+    backbone   the same for headers of provider backbone bridges; `rewrite` goes before it
+    rewriting  whether any of them is done: what was configured last says so
+    mac        of a BVI: the address that its bridge domain knows
     """
 
     mode: Mode = Mode.L3
     peer: Interface | None = None
     rewrite: TagRewrite | None = None
+    backbone: BackboneRewrite | None = None
+    rewriting: bool = False
     domain: BridgeDomain | None = None
     shg: int = 0
     mac: bytes = bytes(6)
@@ -127,7 +132,8 @@ class L2Interfaces:
         """Let an interface route."""
         adjust = self._leave(interface)
         config, index = self.of(interface), interface.sw_if_index
-        config.mode, config.peer, config.rewrite, config.domain, config.shg = Mode.L3, None, None, None, 0
+        config.mode, config.peer, config.domain, config.shg = Mode.L3, None, None, 0
+        config.rewrite, config.backbone, config.rewriting = None, None, False
         self.input_features[index] = features.DROP
         self.output_features[index] = 0
         self.peer[index] = NO_PEER
@@ -185,8 +191,14 @@ class L2Interfaces:
         if rewrite is not None and not rewrite.fits(interface.sub):
             config.rewrite = None if config.rewrite is None else config.rewrite.blanked
             raise CommandError("vlan tag rewrite is not compatible with interface")
-        config.rewrite = rewrite
-        self.switch_input(interface, features.VTR, rewrite is not None)
+        config.rewrite, config.rewriting = rewrite, rewrite is not None
+        self.switch_input(interface, features.VTR, config.rewriting)
+
+    def set_backbone(self, interface: Interface, rewrite: BackboneRewrite | None) -> None:
+        """Take the headers of provider backbone bridges off an interface's packets, or put them on, or neither."""
+        config = self.of(interface)
+        config.backbone, config.rewriting = rewrite, rewrite is not None
+        self.switch_input(interface, features.VTR, config.rewriting)
 
     def switch_input(self, interface: Interface, feature: int, on: bool) -> None:
         """Let an interface's received packets go through a feature, or not."""
@@ -209,15 +221,21 @@ class L2Interfaces:
         self._next_sequence(interface)
         self._domains.scan()
 
-    def input_rewrite(self, sw_if_index: int) -> Rewrite | None:
-        """What is done to the tags of packets that an interface receives."""
-        rewrite = self._configs[sw_if_index].rewrite if sw_if_index in self._configs else None
-        return None if rewrite is None else rewrite.on_input
+    def input_rewrite(self, sw_if_index: int) -> Rewrite | BackboneRewrite | None:
+        """What is done to the headers of packets that an interface receives."""
+        config = self._configs.get(sw_if_index)
+        if config is None or not config.rewriting:
+            return None
+        return config.backbone if config.rewrite is None else config.rewrite.on_input
 
-    def output_rewrite(self, sw_if_index: int) -> Rewrite | None:
-        """What is done to the tags of packets that leave by an interface."""
-        rewrite = self._configs[sw_if_index].rewrite if sw_if_index in self._configs else None
-        return None if rewrite is None else rewrite.on_output(self._interfaces[sw_if_index].sub)
+    def output_rewrite(self, sw_if_index: int) -> Rewrite | BackboneRewrite | None:
+        """What is done to the headers of packets that leave by an interface."""
+        config = self._configs.get(sw_if_index)
+        if config is None or not config.rewriting:
+            return None
+        if config.rewrite is not None:
+            return config.rewrite.on_output(self._interfaces[sw_if_index].sub)
+        return None if config.backbone is None else config.backbone.opposite
 
     # What all modes have in common.
 

@@ -8,12 +8,14 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from vppsh.engine.buffers import BufferPool
 from vppsh.engine.context import Context, Nexts
 from vppsh.engine.features.ethernet.tags import refresh_hints
 from vppsh.engine.features.l2 import features
 from vppsh.engine.features.l2.features import NextOutputFeatures
 from vppsh.engine.features.l2.input_vtr import TRACED_BYTES, HeaderTrace, format_header_trace
 from vppsh.engine.features.l2.modes import TO_DROP, L2Interfaces
+from vppsh.engine.features.l2.tag_rewrite import Rewrite
 from vppsh.engine.frame import Frame
 from vppsh.engine.uniform import common
 from vppsh.registry import error, node
@@ -69,9 +71,11 @@ def _each(ctx: Context, frame: Frame, sent: NDArray[np.int32]) -> NDArray[np.int
         rewrite = interfaces.output_rewrite(sw_if_index)
         if rewrite is not None:
             positions = np.flatnonzero(sent == sw_if_index)
+            foreign = positions[_foreign(interfaces, buffers, rows[positions], sw_if_index)]
             short = positions[rewrite.apply(buffers, rows[positions])]
-            nexts[short] = TO_DROP
+            nexts[short] = nexts[foreign] = TO_DROP
             buffers.error[rows[short]] = ctx.error_base + VTR_DROPS
+            buffers.error[rows[foreign]] = ctx.error_base + EFP_DROPS
             rewritten = True
     if rewritten:
         refresh_hints(buffers, frame)
@@ -81,6 +85,14 @@ def _each(ctx: Context, frame: Frame, sent: NDArray[np.int32]) -> NDArray[np.int
         nexts[own] = TO_DROP
         buffers.error[rows[own]] = ctx.error_base + SHG_DROPS
     return nexts
+
+
+def _foreign(interfaces: L2Interfaces, buffers: BufferPool, rows: NDArray[np.int32], sw_if_index: int) -> NDArray[np.bool_]:
+    """Which packets lack the tags that the interface's own packets get on input: its EFP filter refuses them."""
+    own = interfaces.input_rewrite(sw_if_index)
+    if isinstance(own, Rewrite) and interfaces.output_features[sw_if_index] & np.uint32(features.EFP_FILTER_OUT):
+        return ~own.carried(buffers, rows)
+    return np.zeros(len(rows), bool)
 
 
 @node("l2-output-bad-intf", nexts=("error-drop",), errors=BAD_INTERFACE_ERRORS)

@@ -22,6 +22,10 @@ MACS = np.dtype("V12")
 MACS_BYTES = MACS.itemsize
 WORD8 = np.dtype("<u8")
 LOW_16 = 0xFFFF
+# Of the eight bytes in front of the ethertype, by the number of tags: ethertypes and VLAN ids.
+CARRIED = tuple(
+    np.uint64(int.from_bytes(bytes.fromhex(mask), "little")) for mask in ("0000000000000000", "00000000ffff0fff", "ffff0fffffff0fff")
+)
 
 
 class Operation(enum.Enum):
@@ -89,6 +93,13 @@ class Rewrite:
         counts = ((flags & VLAN_BITS) >> VLAN_SHIFT).astype(np.int32) + grown // TAG_BYTES
         buffers.flags[rows] = (flags & ~VLAN_BITS) | (counts << VLAN_SHIFT).astype(np.uint32) & VLAN_BITS
         return short
+
+    def carried(self, buffers: BufferPool, rows: NDArray[np.int32]) -> NDArray[np.bool_]:
+        """Which packets already have the tags, priorities aside, that this puts on (all, if it puts on none)."""
+        push = TAG_BYTES * len(self.tags.ids)
+        at = rows.astype(np.int64) * STRIDE + HEADROOM + buffers.current_data[rows] + (MACS_BYTES - WORD8.itemsize + push)
+        found: NDArray[np.bool_] = buffers.bytes_at(WORD8)[at] & CARRIED[len(self.tags.ids)] == self.tags.raw
+        return found
 
 
 @dataclass(frozen=True)

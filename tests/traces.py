@@ -84,3 +84,17 @@ def dropped(source: str = "10.0.0.2", destination: str = "192.0.2.1", ports: str
 def shown(*packets: str, thread: str = THREAD) -> str:
     """The answer of `show trace` with these packets."""
     return thread + "".join(f"Packet {number}\n\n{text}\n\n".replace("\n\n\n", "\n\n") for number, text in enumerate(packets, 1))
+
+
+ARP = steps(
+    (
+        "pg-input",
+        (
+            "  ARP: 02:00:00:00:00:01 -> ff:ff:ff:ff:ff:ff\n  request, type ethernet/IP4, address size 6/4\n"
+            "  02:00:00:00:00:01/10.0.0.2 -> 00:00:00:00:00:00/10.0.0.1\n"
+        ),
+    ),
+    ("arp-reply", ""),
+    ("pg0-output", "  pg0 flags 0x1\n"),
+    ("pg0-tx", ""),
+)

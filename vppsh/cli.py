@@ -70,6 +70,11 @@ def _parser(arguments: list[str]) -> argparse.ArgumentParser:
 
         serve_front_end.add_arguments(serve)
         _common(serve)
+    trace = commands.add_parser("trace", help="read, filter, group, compare and convert packet traces")
+    if "trace" in arguments:
+        from vppsh import trace as trace_front_end
+
+        trace_front_end.add_arguments(trace)
     return parser
 
 
@@ -107,6 +112,10 @@ def _run(options: argparse.Namespace) -> int:
         from vppsh.serve import command
 
         return command.main(options)
+    if options.command == "trace":
+        from vppsh import trace
+
+        return trace.main(options)
     if options.command == "run" or options.lines or not sys.stdin.isatty():
         from vppsh import batch
 

@@ -11,10 +11,14 @@ EVERY_S = 0.1
 
 
 class Progress:
-    """`name [=====>    ] 45 %  120000/s`, drawn over itself; a context that cleans up after itself."""
+    """`name [=====>    ] 45 %  120000 packets/s`, drawn over itself; a context that cleans up after itself.
 
-    def __init__(self, name: str, total: int) -> None:
+    unit, scale  what is counted, and how many of the numbers given make one of it
+    """
+
+    def __init__(self, name: str, total: int, unit: str = "packets", scale: float = 1.0) -> None:
         self._name = name
+        self._unit, self._scale = unit, scale
         self._total = max(total, 1)
         self._shown = sys.stderr.isatty()
         self._start = self._last = time.monotonic()
@@ -37,6 +41,6 @@ class Progress:
         self._drawn = True
         share = min(done / self._total, 1.0)
         bar = ("=" * int(share * WIDTH) + ">").ljust(WIDTH)[:WIDTH]
-        rate = done / (now - self._start)
-        sys.stderr.write(f"\r\x1b[K{self._name} [{bar}] {share:4.0%}  {rate:.0f} packets/s")
+        rate = done / self._scale / (now - self._start)
+        sys.stderr.write(f"\r\x1b[K{self._name} [{bar}] {share:4.0%}  {rate:.0f} {self._unit}/s")
         sys.stderr.flush()

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
 from dataclasses import dataclass
+from functools import lru_cache
 from types import MappingProxyType
 
 from vppsh.traces.fields import Role, role_of
-from vppsh.traces.headers import Header
 from vppsh.traces.model import Packet, Step
 
 # VPP's names of IP protocols that people write differently.
@@ -63,32 +63,62 @@ class Located:
     level: int
 
 
-def header_flows(headers: tuple[Header, ...]) -> Iterator[Flow]:
-    """The flows of the headers of one text, the outermost first."""
-    for position, header in enumerate(headers):
-        if header.name not in ("ip4", "ip6"):
-            continue
-        assert isinstance(header.source, str)
-        assert isinstance(header.destination, str)
-        name = str(header.values.get("protocol", "")).lower()
-        protocol = NAMES.get(name, name)
-        ident = header.values.get("id")
-        ports: tuple[int | None, int | None] = (None, None)
-        following = headers[position + 1] if position + 1 < len(headers) else None
-        if following is not None and following.name in ("udp", "tcp", "sctp"):
-            ports = (_port(following.source), _port(following.destination))
-        elif following is not None and following.name == "icmp" and "id" in following.values:
-            ident = following.values["id"]
-        yield Flow(protocol, header.source, header.destination, *ports, ident if isinstance(ident, int) else None)
-
-
-def _port(value: str | int | None) -> int | None:
-    return value if isinstance(value, int) else None
+# An IP header as VPP prints it, from the colon before its addresses on, with the ports or the identifier behind it.
+# All of it at once: filters look at every packet of a trace, and taking the whole text apart is much slower.
+IP_HEADER = re.compile(
+    r": ([0-9a-f.:]+) -> ([0-9a-f.:]+)\n(?: +version[^\n]*\n)? +tos 0x\w+, (?:ttl|flow)[^\n]*"
+    r"(?:\n +fragment id 0x(\w+)[^\n]*|\n +IPV6_FRAG_HDR: [^\n]* id: (\d+))?"
+    r"(?:\n *(?:UDP|TCP|SCTP): (\d+) -> (\d+)|\n *ICMP [^\n]*? id (\d+)$)?",
+    re.MULTILINE,
+)
+PROTOCOL = re.compile(r"[\w/.-]+|unknown \d+")
 
 
 def step_flows(step: Step) -> list[Flow]:
-    """The flows that a step prints."""
-    return list(header_flows(step.fields.headers)) if " -> " in step.text else []
+    """The flows that a step prints, the outermost first."""
+    text = step.text
+    if " -> " not in text:
+        return []
+    found = []
+    for match in IP_HEADER.finditer(text):
+        flow = _flow(text[text.rfind("\n", 0, match.start()) + 1 : match.start()].strip(), *match.groups())
+        if flow is not None:
+            found.append(flow)
+    return found
+
+
+@lru_cache(maxsize=65536)
+def _flow(
+    name: str,
+    source: str,
+    destination: str,
+    fragment: str | None,
+    fragment6: str | None,
+    source_port: str | None,
+    destination_port: str | None,
+    echo: str | None,
+) -> Flow | None:
+    """The flow of a header's texts; several nodes print the same of one packet."""
+    if PROTOCOL.fullmatch(name) is None:
+        return None
+    ident = int(echo or fragment6 or 0) if echo or fragment6 else int(fragment, 16) if fragment else None
+    return Flow(
+        NAMES.get(name.lower(), name.lower()),
+        source,
+        destination,
+        int(source_port) if source_port else None,
+        int(destination_port) if destination_port else None,
+        ident,
+    )
+
+
+def packet_flows(packet: Packet) -> list[Flow]:
+    """The flows of all steps, each once, in order."""
+    known = packet.facts.get("packet flows")
+    if known is None:
+        known = packet.facts["packet flows"] = list(dict.fromkeys(flow for step in packet.steps for flow in step_flows(step)))
+    found: list[Flow] = known
+    return found
 
 
 def flows(packet: Packet) -> list[Located]:

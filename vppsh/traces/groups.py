@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from vppsh.traces.model import Packet
+from vppsh.traces.model import Packet, seconds
 from vppsh.traces.verdict import Verdict, verdict
 
 Path = tuple[str, ...]
@@ -20,13 +20,6 @@ class Timing:
     total: float = 0.0
     least: float = float("inf")
     most: float = 0.0
-
-    def add(self, passed: float) -> None:
-        """Count one packet's time."""
-        self.count += 1
-        self.total += passed
-        self.least = min(self.least, passed)
-        self.most = max(self.most, passed)
 
     @property
     def mean(self) -> float | None:
@@ -79,13 +72,17 @@ class Groups:
         group.verdicts[verdict(packet)] += 1
         if packet.thread is not None:
             group.threads[packet.thread.index] += 1
-        before: float | None = None
-        for position, step in enumerate(packet.steps):
-            now = step.time
-            if position and now is not None and before is not None:
+        times = [seconds(step.stamp) for step in packet.steps]
+        for timing, before, now in zip(group.timings, times, times[1:]):
+            if now is not None and before is not None:
                 # Stamps that go back (another thread's clock, midnight) say nothing about a duration.
-                group.timings[position - 1].add(max(now - before, 0.0))
-            before = now
+                passed = now - before if now > before else 0.0
+                timing.count += 1
+                timing.total += passed
+                if passed < timing.least:
+                    timing.least = passed
+                if passed > timing.most:
+                    timing.most = passed
 
     def __iter__(self) -> Iterator[Group]:
         """The groups, those with most packets first."""

@@ -29,6 +29,7 @@ class Outcome(enum.Enum):
     DELIVERED = "delivered"
     HELD = "held"
     HANDED_OFF = "handed off"
+    CAPTURED = "captured"
     UNFINISHED = "unfinished"
 
 
@@ -55,6 +56,8 @@ class Ending:
             return f"sent by {self.interface}"
         if self.outcome is Outcome.UNFINISHED:
             return f"unfinished: the trace ends in {self.node}" if self.node else "unfinished: no steps"
+        if self.outcome is Outcome.CAPTURED:
+            return f"captured at {self.node}"
         counted = f"{self.counter}: {self.reason}" if self.counter else self.reason
         return f"{self.outcome.value} by {self.node}" + (f" ({counted})" if counted else "")
 
@@ -87,9 +90,20 @@ def verdict(packet: Packet) -> Verdict:
     """What became of a packet. An answer or a copy that left does not hide that the packet itself was dropped."""
     known = packet.facts.get("verdict")
     if known is None:
-        known = packet.facts["verdict"] = _verdict(packet.steps)
+        known = packet.facts["verdict"] = _captured(packet) if packet.origin == "capture" else _verdict(packet.steps)
     found: Verdict = known
     return found
+
+
+def _captured(packet: Packet) -> Verdict:
+    """A capture says that the packet was there, and, when VPP wrote it, why it was dropped."""
+    first, last = packet.steps[0], packet.steps[-1]
+    ending = Ending(Outcome.CAPTURED, 0, first.node)
+    if role_of(last.node) is Role.DROP:
+        values = last.fields.values
+        counter = str(values.get("error_node", ""))
+        ending = Ending(Outcome.DROPPED, len(packet.steps) - 1, counter, str(values.get("error", "")), counter)
+    return Verdict(ending, (ending,))
 
 
 def _verdict(steps: list[Step]) -> Verdict:

@@ -1,0 +1,153 @@
+"""Files with traces, whatever they are: text, JSON lines, captures, dispatch traces; compressed by gzip, from a pipe."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import itertools
+import os
+import sys
+import zlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import cast
+
+from vppsh.errors import InputFileError
+from vppsh.traces.captures import Record, is_capture, read_capture
+from vppsh.traces.dispatch import LINK_VPP, read_dispatch
+from vppsh.traces.jsonl import read_lines
+from vppsh.traces.model import Packet
+from vppsh.traces.received import read_packets
+from vppsh.traces.text import BLOCK, Item, read_text
+
+GZIP = b"\x1f\x8b"
+OTHER_COMPRESSED = (
+    (b"\x28\xb5\x2f\xfd", "zstd-compressed: unzstd it first"),
+    (b"\xfd7zXZ", "xz-compressed: unxz it first"),
+    (b"BZh", "bzip2-compressed: bunzip2 it first"),
+)
+JSON_BEGIN = b'{"vppsh-trace"'
+
+
+class TraceFile:
+    """A file that is read once, from its begin to its end.
+
+    name      as the user gave it; `-` is standard input
+    size      bytes of the file, 0 when it is not known
+    progress  if set, called with the bytes read so far, now and then
+    """
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.progress: Callable[[int], None] | None = None
+        self._raw = _open(name)
+        self.size = _size(self._raw)
+        try:
+            self._stream = self._unpacked()
+        except OSError as error:
+            self.__exit__()
+            raise InputFileError(f"{name}: {error.strerror}") from error
+        except InputFileError:
+            self.__exit__()
+            raise
+
+    def __enter__(self) -> TraceFile:
+        """The file itself."""
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        """Let go of it."""
+        if self._raw is not sys.stdin.buffer:
+            self._raw.close()
+
+    def _unpacked(self) -> io.BufferedReader:
+        begin = _peek(self._raw)
+        for magic, kind in OTHER_COMPRESSED:
+            if begin.startswith(magic):
+                raise InputFileError(f"{self.name}: {kind}")
+        if begin.startswith(GZIP):
+            return io.BufferedReader(cast(io.RawIOBase, gzip.GzipFile(fileobj=self._raw)), BLOCK)
+        return self._raw
+
+    def packets(self) -> Iterator[Packet]:
+        """The packets. Raises InputFileError when the file cannot be read as what it seems to be."""
+        return (item for item in self.items() if isinstance(item, Packet))
+
+    def items(self) -> Iterator[Item]:
+        """The packets and, of a text, what stands between them."""
+        try:
+            begin = _peek(self._stream)
+            if is_capture(begin):
+                yield from self._captured()
+            elif begin.lstrip().startswith(JSON_BEGIN):
+                yield from read_lines(self._lines(), self.name)
+            else:
+                yield from read_text(self._blocks(), self.name)
+        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+            raise InputFileError(f"{self.name}: the compressed data is damaged or cut off: {error}") from error
+        except OSError as error:
+            raise InputFileError(f"{self.name}: {error.strerror or error}") from error
+
+    def _captured(self) -> Iterator[Packet]:
+        records = self._reported(read_capture(self._stream, self.name))
+        first = next(records, None)
+        if first is None:
+            return
+        read = read_dispatch if first.link_type == LINK_VPP else read_packets
+        yield from read(itertools.chain([first], records), self.name)
+
+    def _reported(self, records: Iterator[Record]) -> Iterator[Record]:
+        for number, record in enumerate(records):
+            if number % 4096 == 0:
+                self._report()
+            yield record
+
+    def _lines(self) -> Iterator[str]:
+        for number, line in enumerate(self._stream):
+            if number % 4096 == 0:
+                self._report()
+            yield line.decode(errors="surrogateescape")
+
+    def _blocks(self) -> Iterator[str]:
+        """The text, some megabytes at a time; bytes that are no text are kept (surrogateescape)."""
+        rest = b""
+        while block := self._stream.read1(BLOCK):
+            self._report()
+            block = rest + block
+            # A character may go on in the next block.
+            cut = len(block)
+            while cut > len(block) - 4 and cut > 0 and block[cut - 1] & 0xC0 == 0x80:
+                cut -= 1
+            if cut and block[cut - 1] >= 0xC0:
+                cut -= 1
+            else:
+                cut = len(block)
+            rest = block[cut:]
+            yield block[:cut].decode(errors="surrogateescape")
+        if rest:
+            yield rest.decode(errors="surrogateescape")
+
+    def _report(self) -> None:
+        if self.progress is not None and self.size:
+            self.progress(self._raw.tell())
+
+
+def _open(name: str) -> io.BufferedReader:
+    if name == "-":
+        return cast(io.BufferedReader, sys.stdin.buffer)
+    try:
+        return Path(name).open("rb")
+    except (OSError, ValueError) as error:
+        raise InputFileError(f"{name}: {getattr(error, 'strerror', None) or error}") from error
+
+
+def _size(stream: io.BufferedReader) -> int:
+    try:
+        return os.fstat(stream.fileno()).st_size if stream.seekable() else 0
+    except OSError:
+        return 0
+
+
+def _peek(stream: io.BufferedReader) -> bytes:
+    """The first bytes of a stream, which stay in it."""
+    return stream.peek(16)[:64]

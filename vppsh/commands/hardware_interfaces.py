@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from vppsh.commands.context import CommandContext, structured
+from vppsh.commands.interface_queues import queue_lines
 from vppsh.engine.interface_format import format_hardware, format_hardware_header
 from vppsh.engine.interfaces import Interface
 from vppsh.errors import CommandError
@@ -44,7 +45,7 @@ def _chosen(ctx: CommandContext, args: Args) -> list[Interface]:
 def show_hardware_interfaces(ctx: CommandContext, args: Args) -> str:
     """Name, index, link and, unless brief, what kind of hardware it is."""
     chosen = [] if args.bond else sort_as_vpp(_chosen(ctx, args), lambda interface: interface.name)
-    lines = [format_hardware_header(), *(format_hardware(one, args.verbosity != BRIEF) for one in chosen)]
+    lines = [format_hardware_header(), *(format_hardware(one, args.verbosity != BRIEF, queue_lines(ctx.engine, one)) for one in chosen)]
     data = [
         {
             "name": one.name, "hw_if_index": one.hardware.hw_if_index, "link": "up" if one.hardware.link_up else "down",

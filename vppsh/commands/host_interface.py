@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from vppsh.commands.context import CommandContext
-from vppsh.engine.features.host_interface.hosts import USUAL_RING, HostConfig, HostInterfaces
+from vppsh.engine.features.host_interface.hosts import USUAL_RING, HostConfig, HostInterface, HostInterfaces
 from vppsh.engine.host.packet_ring import RingSize
 from vppsh.errors import CommandError
-from vppsh.grammar.arguments import Args, flag, keyed, line_input, mac, options, string, unsigned
+from vppsh.grammar.arguments import Args, choice, flag, interface, keyed, line_input, mac, options, string, unsigned
 from vppsh.registry import command
 
 NO_NAME = "missing host interface name"
@@ -44,6 +44,24 @@ def create(ctx: CommandContext, args: Args) -> str:
         RingSize(args.tx_size or USUAL_RING.frame, args.tx_frames or USUAL_RING.frames),
     )  # fmt: skip
     return ctx.engine.get(HostInterfaces).create(config).interface.name
+
+
+def _named(ctx: CommandContext, args: Args) -> HostInterface:
+    """The host interface that was named."""
+    host = None if args.interface is None else ctx.engine.get(HostInterfaces).of(ctx.engine.interfaces[args.interface])
+    if host is None:
+        raise CommandError(NOT_ONE)
+    return host
+
+
+@command(
+    "set host-interface qdisc-bypass",
+    line_input(options(interface(), choice("on", {"enable": True, "disable": False}, default=False), error=QUOTED)),
+    help="set host-interface qdisc-bypass <host-if-name> <enable|disable>",
+)
+def set_qdisc_bypass(ctx: CommandContext, args: Args) -> None:
+    """Send past the host's traffic control, or through it."""
+    _named(ctx, args).set_bypass(args.on)
 
 
 @command("delete host-interface", line_input(options(keyed("name", string("name")))), help="delete host-interface name <ifname>")

@@ -1,7 +1,7 @@
 """Commands about the queues of devices: rx-mode, rx-placement, tx-queue, rss queues, tx-hash.
 
-VPP's vnet/interface_cli.c. The devices that vppsh has are those without queues in VPP as well, so these
-answer what VPP answers for them; the default rx-mode and the tx-hash are kept and shown.
+VPP's vnet/interface_cli.c. Taps and host interfaces have one queue for each direction, packet-generator interfaces and
+loopbacks none, as in VPP.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from vppsh.commands.context import CommandContext
 from vppsh.engine.interfaces import Interface
+from vppsh.engine.rx_queues import MODES, RxQueue, RxQueues
 from vppsh.errors import CommandError
 from vppsh.grammar.arguments import (
     Args,
@@ -32,8 +33,10 @@ if TYPE_CHECKING:
 
 PARSE_ERROR = "parse error: '%U'"
 HARDWARE = live("hw-interface", "interface", metavar="<interface>")
-MODES = {"polling": "polling", "interrupt": "interrupt", "adaptive": "adaptive"}
+RX_MODES = {mode: mode for mode in MODES}
+MAIN_THREAD = "vpp_main"
 WORKERS = 0
+NO_QUEUE = 0xFFFF_FFFF
 
 
 @dataclass(frozen=True)
@@ -58,16 +61,18 @@ TX_HASHES = (
 )
 
 
+IP_HASH = TX_HASHES[3]
+
+
 class QueueSettings:
-    """What was asked of queues, for the devices to come: the rx-mode of new ones, the tx-hash of each."""
+    """The tx-hash of each interface."""
 
     def __init__(self, engine: Engine) -> None:
-        self.default_rx_mode = "polling"
         self._hashes: dict[Interface, TxHash] = {}
 
     def tx_hash(self, interface: Interface) -> TxHash:
         """The hash of an interface."""
-        return self._hashes.get(interface, TX_HASHES[0])
+        return self._hashes.get(interface, TX_HASHES[0] if interface.hardware.hardware_class.ethernet else IP_HASH)
 
     def set_tx_hash(self, interface: Interface, chosen: TxHash) -> None:
         """Choose the hash of an interface."""
@@ -85,39 +90,64 @@ def _named(ctx: CommandContext, args: Args) -> Interface:
     return ctx.engine.interfaces[args.interface]
 
 
-def _no_queue(interface: Interface, queue: int) -> CommandError:
-    return CommandError(f"unknown queue {queue} on interface {interface.name}")
+def _queue(ctx: CommandContext, interface: Interface, number: int) -> RxQueue:
+    """A queue by its number."""
+    found = next((queue for queue in ctx.engine.get(RxQueues).of(interface) if queue.number == number), None)
+    if found is None:
+        raise CommandError(f"unknown queue {number} on interface {interface.name}")
+    return found
+
+
+def queue_lines(engine: Engine, interface: Interface) -> list[str]:
+    """What `show hardware-interfaces` says of queues; as many are sent by as are received by."""
+    queues = engine.get(RxQueues).of(interface)
+    if not queues:
+        return []
+    thread = f"{MAIN_THREAD} (0)"
+    lines = ["  RX Queues:", f"    {'queue':<6}{'thread':<15}{'mode':<10}"]
+    lines += [f"    {queue.number:<6}{thread:<15}{queue.mode:<10}" for queue in queues]
+    lines += [
+        "  TX Queues:",
+        f"    TX Hash: {engine.get(QueueSettings).tx_hash(interface)}",
+        f"    {'queue':<6}{'shared':<7}{'thread(s)':<15}",
+    ]
+    return [*lines, *(f"    {queue.number:<6}{'no':<7}0" for queue in queues)]
 
 
 @command(
     "set interface rx-mode",
-    line_input(options(HARDWARE, keyed("queue", signed("queue")), choice("mode", MODES), error=PARSE_ERROR)),
+    line_input(options(HARDWARE, keyed("queue", signed("queue")), choice("mode", RX_MODES), error=PARSE_ERROR)),
     help="set interface rx-mode <interface> [queue <n>] [polling | interrupt | adaptive]",
 )
 def set_rx_mode(ctx: CommandContext, args: Args) -> None:
-    """Say how a queue tells of its packets; without a number, all queues, of which there are none."""
+    """Say how a queue tells of its packets; without a number, all queues."""
     interface = _named(ctx, args)
     if args.mode is None:
         raise CommandError("please specify valid rx-mode")
-    if args.queue is not None:
-        raise _no_queue(interface, args.queue)
+    queues = ctx.engine.get(RxQueues).of(interface) if args.queue is None else [_queue(ctx, interface, args.queue)]
+    for queue in queues:
+        if args.mode not in queue.modes:
+            # VPP prints the number that was typed, or that it has for none.
+            number = NO_QUEUE if args.queue is None else args.queue
+            raise CommandError(f"unable to set rx-mode on interface {interface.name} queue-id {number}.\n")
+        queue.mode = args.mode
 
 
 @command(
     "set interface default rx-mode",
-    choice("mode", MODES).or_error("parse error: expected polling|interrupt|adaptive"),
+    choice("mode", RX_MODES).or_error("parse error: expected polling|interrupt|adaptive"),
     help="set interface default rx-mode [polling|interrupt|adaptive]",
 )
 def set_default_rx_mode(ctx: CommandContext, args: Args) -> str:
     """Set the rx-mode of the queues of new devices."""
-    ctx.engine.get(QueueSettings).default_rx_mode = args.mode
+    ctx.engine.get(RxQueues).default_mode = args.mode
     return f"Default interface rx-mode set to {args.mode}"
 
 
 @command("show interface default rx-mode", help="show interface default rx-mode")
 def show_default_rx_mode(ctx: CommandContext, args: Args) -> str:
     """Show the rx-mode of the queues of new devices."""
-    return f"Default interface rx-mode: {ctx.engine.get(QueueSettings).default_rx_mode}"
+    return f"Default interface rx-mode: {ctx.engine.get(RxQueues).default_mode}"
 
 
 @command(
@@ -132,12 +162,19 @@ def set_rx_placement(ctx: CommandContext, args: Args) -> None:
     interface = _named(ctx, args)
     if not args.main and (args.worker is None or args.worker > WORKERS):
         raise CommandError("please specify valid worker thread or main")
-    raise _no_queue(interface, args.queue)
+    _queue(ctx, interface, args.queue)
 
 
 @command("show interface rx-placement", help="show interface rx-placement")
-def show_rx_placement(ctx: CommandContext, args: Args) -> None:
-    """List the queues of each thread: none."""
+def show_rx_placement(ctx: CommandContext, args: Args) -> str:
+    """List the queues of the one thread, under the nodes that read them."""
+    lines, node = [], ""
+    for queue in ctx.engine.get(RxQueues):
+        if queue.node != node:
+            node = queue.node
+            lines.append(f" node {node}:")
+        lines.append(f"    {queue.interface.name} queue {queue.number} ({queue.mode})")
+    return "\n".join([f"Thread 0 ({MAIN_THREAD}):", *lines]) if lines else ""
 
 
 @command(
@@ -157,7 +194,7 @@ def set_tx_queue(ctx: CommandContext, args: Args) -> None:
     highest = max(args.threads or (0,))
     if highest > WORKERS:
         raise CommandError(f"please specify valid thread(s) - last thread index {highest}")
-    raise _no_queue(interface, args.queue)
+    _queue(ctx, interface, args.queue)
 
 
 @command(

@@ -50,7 +50,10 @@ def set_mtu(ctx: CommandContext, args: Args) -> None:
         if not hardware.hardware_class.ethernet:
             raise CommandError("not supported")
         if args.mtu != hardware.max_frame:
-            raise CommandError("Unsupported (underlying driver doesn't support changing Max Frame Size)")
+            if hardware.device_class.set_max_frame is None:
+                raise CommandError("Unsupported (underlying driver doesn't support changing Max Frame Size)")
+            hardware.device_class.set_max_frame(interfaces[args.hardware], args.mtu)
+            hardware.max_frame = args.mtu
         return
     mtu = [0, 0, 0, 0]
     mtu[args.layer] = args.mtu & LOW_32

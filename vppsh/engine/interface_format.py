@@ -61,13 +61,14 @@ def format_hardware_header() -> str:
     return f"{centered('Name', 32)}{centered('Idx', 6)}{centered('Link', 8)}Hardware"
 
 
-def format_hardware(interface: Interface, verbose: bool) -> str:
-    """A hardware interface in `show hardware-interfaces`."""
+def format_hardware(interface: Interface, verbose: bool, queues: list[str]) -> str:
+    """A hardware interface in `show hardware-interfaces`, with lines about its queues."""
     hardware = interface.hardware
     link = "up" if hardware.link_up else "down"
     lines = [
         f"{interface.name:<32}{centered(str(hardware.hw_if_index), 6)}{centered(link, 8)}{hardware.device_name}",
         "  Link speed: unknown",
+        *queues,
     ]
     if verbose:
         kind = hardware.hardware_class

@@ -75,6 +75,7 @@ class DeviceClass:
     format_device       what `show hardware-interfaces` says of one, below its address
     clear_counters      sets what the device itself counts to zero
     link_follows_admin  there is no carrier to wait for: the link is up while the interface is
+    set_max_frame       takes a longest packet, in bytes behind the Ethernet header; None when the device's cannot be changed
     tunnel_ends         between which addresses one goes, if it is a tunnel that IPsec can protect
     """
 
@@ -87,6 +88,7 @@ class DeviceClass:
     format_device: Callable[[Interface], str] | None = None
     clear_counters: Callable[[Interface], None] | None = None
     link_follows_admin: bool = True
+    set_max_frame: Callable[[Interface, int], None] | None = None
     tunnel_ends: Callable[[Interface], TunnelEnds] | None = None
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from vppsh.engine.rx_queues import POLLING, RxQueues
 from vppsh.registry import NodeKind
 
 if TYPE_CHECKING:
@@ -33,4 +34,7 @@ def state_of(engine: Engine, node: Node) -> str:
         return "active"
     if node.kind is NodeKind.PROCESS:
         return "any wait" if engine.dispatcher.is_waiting(node) else "done"
+    mode = engine.get(RxQueues).mode_of(node.name)
+    if mode is not None:
+        return "polling" if mode == POLLING else "interrupt wait"
     return "polling" if node.polling else "disabled"

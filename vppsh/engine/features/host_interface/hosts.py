@@ -16,6 +16,7 @@ from vppsh.engine.features.host_interface.output import TX_ERRORS, format_tx_tra
 from vppsh.engine.host import ethtool, netlink
 from vppsh.engine.host.packet_ring import PacketSocket, RingSize, switch_on
 from vppsh.engine.interfaces import ETHERNET, Change, DeviceClass, HardwareClass, Interface, Interfaces
+from vppsh.engine.rx_queues import INTERRUPT, POLLING, RxQueue, RxQueues
 from vppsh.errors import CommandError
 
 if TYPE_CHECKING:
@@ -60,6 +61,14 @@ class HostInterface:
     interface: Interface = field(init=False)
     gone: bool = False
 
+    def set_bypass(self, on: bool) -> None:
+        """Send past the host's traffic control, or through it; a kernel that cannot leaves it as it is."""
+        try:
+            self.socket.bypass_qdisc(on)
+        except OSError as error:
+            LOG.warning("%s: qdisc bypass: %s", self.interface.name, error)
+        self.bypass = on
+
 
 def _format_device(interface: Interface) -> str:
     """What `show hardware-interfaces` says below the address."""
@@ -79,8 +88,18 @@ def _format_device(interface: Interface) -> str:
     return "\n  ".join(lines)
 
 
+def _set_max_frame(interface: Interface, mtu: int) -> None:
+    """The link gets the MTU."""
+    host: HostInterface = interface.hardware.device
+    try:
+        netlink.set_mtu(host.socket.index, mtu)
+    except CommandError as error:
+        raise CommandError(f"netlink error: {error}") from error
+
+
 HOST_DEVICE = DeviceClass(
-    "af-packet", host_tx, tx_trace=format_tx_trace, tx_errors=TX_ERRORS, format_device=_format_device, link_follows_admin=False
+    "af-packet", host_tx, tx_trace=format_tx_trace, tx_errors=TX_ERRORS, format_device=_format_device, link_follows_admin=False,
+    set_max_frame=_set_max_frame,
 )  # fmt: skip
 HOST_IP = HardwareClass("af-packet-ip-device", point_to_point=True)
 
@@ -129,6 +148,7 @@ class HostInterfaces:
         else:
             mac = config.mac or b"\x02\xfe" + self._engine.random.bytes(4)
             host.interface = self._interfaces.add_hardware(name, HOST_DEVICE, ETHERNET, mac=mac, device=host, link_up=True)
+        self._engine.get(RxQueues).add(RxQueue(host.interface, INPUT_NODE, INTERRUPT, modes=(POLLING, INTERRUPT)))
         self._hosts[config.name] = host
         self._by_descriptor[link.fileno()] = host
         return host
@@ -141,6 +161,7 @@ class HostInterfaces:
         self._descriptors.ignore(host.socket.fileno())
         self._interfaces.set_link(host.interface, False)
         del self._by_descriptor[host.socket.fileno()]
+        self._engine.get(RxQueues).remove(host.interface)
         self._interfaces.delete(host.interface)
         host.socket.close()
 

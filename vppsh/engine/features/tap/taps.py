@@ -15,6 +15,7 @@ from vppsh.engine.host import netlink
 from vppsh.engine.host.namespaces import inside
 from vppsh.engine.host.tun import TunDevice
 from vppsh.engine.interfaces import DOWN, ETHERNET, Change, DeviceClass, HardwareClass, Interface, Interfaces
+from vppsh.engine.rx_queues import RxQueue, RxQueues
 from vppsh.errors import CommandError
 
 if TYPE_CHECKING:
@@ -92,8 +93,13 @@ def _format_device(interface: Interface) -> str:
     return "\n".join(lines)
 
 
+def _set_max_frame(interface: Interface, mtu: int) -> None:
+    """As in VPP, the host's end keeps its MTU."""
+
+
 TAP_DEVICE = DeviceClass(
-    "tap", tap_tx, tx_trace=format_tx_trace, tx_errors=TX_ERRORS, format_device=_format_device, link_follows_admin=False
+    "tap", tap_tx, tx_trace=format_tx_trace, tx_errors=TX_ERRORS, format_device=_format_device, link_follows_admin=False,
+    set_max_frame=_set_max_frame,
 )  # fmt: skip
 TUN = HardwareClass("tun", point_to_point=True)
 
@@ -147,6 +153,7 @@ class Taps:
     def delete(self, tap: Tap) -> None:
         """Take both ends of a tap away."""
         self._interfaces.set_state(tap.interface, DOWN)
+        self._engine.get(RxQueues).remove(tap.interface)
         self._interfaces.delete(tap.interface)
         assert tap.config.number is not None
         del self._taps[tap.config.number]
@@ -193,6 +200,8 @@ class Taps:
             tap.interface = self._interfaces.add_hardware(name, TAP_DEVICE, TUN, mtu=mtu, device=tap, link_up=True)
         else:
             tap.interface = self._interfaces.add_hardware(name, TAP_DEVICE, ETHERNET, mac=config.mac, device=tap, link_up=True)
+        queues = self._engine.get(RxQueues)
+        queues.add(RxQueue(tap.interface, INPUT_NODE, queues.default_mode))
         self._taps[config.number] = tap
         self._by_descriptor[tap.device.descriptor] = tap
         if tap.instance == len(self._instances):

@@ -21,7 +21,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -191,3 +191,28 @@ def veth_peer(options: str = "", *, session: Session | None = None, up: bool = T
         finally:
             peer.close()
             subprocess.run(["ip", "link", "delete", ours], capture_output=True, check=False)
+
+
+@contextmanager
+def router(left: str, right: str, *, kind: Callable[..., AbstractContextManager[Peer]] = tap_peer) -> Iterator[tuple[Peer, Peer]]:
+    """Two peers of one engine that reach each other through it: 10.1.0.2 and 10.2.0.2, 2001:db8:1::2 and 2001:db8:2::2."""
+    with kind(left) as one, kind(right, session=one.session) as two:
+        for number, peer in ((1, one), (2, two)):
+            peer.type(f"set interface ip address {peer.interface} 10.{number}.0.1/24")
+            peer.type(f"set interface ip address {peer.interface} 2001:db8:{number}::1/64")
+            peer.address(f"10.{number}.0.2/24")
+            peer.address(f"2001:db8:{number}::2/64")
+            peer.kernel(f"ip route add default via 10.{number}.0.1")
+            peer.kernel(f"ip route add default via 2001:db8:{number}::1")
+            # As in VPP, a packet whose next hop is not known yet is lost.
+            for address in (f"10.{number}.0.2", f"2001:db8:{number}::2"):
+                peer.type(f"ping {address} repeat 2 interval 0.05")
+        yield one, two
+
+
+def listening(peer: Peer, command: str) -> subprocess.Popen[str]:
+    """A server in the namespace that says that it listens."""
+    server = peer.start(command)
+    assert server.stdout is not None
+    assert server.stdout.readline() == "listening\n"
+    return server

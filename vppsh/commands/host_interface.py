@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from vppsh.commands.context import CommandContext
-from vppsh.engine.features.host_interface.hosts import USUAL_RING, HostConfig, HostInterface, HostInterfaces
+from vppsh.engine.features.host_interface.hosts import USUAL_RX, USUAL_TX, HostConfig, HostInterface, HostInterfaces
 from vppsh.engine.host.packet_ring import RingSize
 from vppsh.errors import CommandError
 from vppsh.grammar.arguments import Args, choice, flag, interface, keyed, line_input, mac, options, string, unsigned
@@ -40,8 +40,8 @@ def create(ctx: CommandContext, args: Args) -> str:
         raise CommandError(NO_NAME)
     config = HostConfig(
         args.name, args.mac, args.ip, not args.no_bypass,
-        RingSize(args.rx_size or USUAL_RING.frame, args.rx_frames or USUAL_RING.frames),
-        RingSize(args.tx_size or USUAL_RING.frame, args.tx_frames or USUAL_RING.frames),
+        RingSize(args.rx_size or USUAL_RX.frame, args.rx_frames or USUAL_RX.frames),
+        RingSize(args.tx_size or USUAL_TX.frame, args.tx_frames or USUAL_TX.frames),
     )  # fmt: skip
     return ctx.engine.get(HostInterfaces).create(config).interface.name
 

@@ -17,6 +17,7 @@ from vppsh.grammar.arguments import (
     ip6,
     ip6_prefix,
     keyed,
+    keyword,
     line_input,
     live,
     mac,
@@ -53,10 +54,16 @@ FEATURE_NAMES = ("VIRTIO_NET_F_MRG_RXBUF(15)", "VIRTIO_RING_F_INDIRECT_DESC(28)"
             keyed("rx-ring-size", signed("rx_ring", 0)),
             keyed("tx-ring-size", signed("tx_ring", 0)),
             keyed("host-mtu-size", signed("host_mtu", 0)),
-            flag("no-gso"),
+            keyword("no-gso", "gso", False, False),
+            flag("gso"),
+            flag("gro-coalesce", "coalesce"),
+            flag("csum-offload", "checksum_offload"),
             flag("persist"),
             flag("attach"),
             flag("tun"),
+            flag("packed"),
+            flag("in-order"),
+            flag("consistent-qp"),
             keyed("hw-addr", mac("mac")),
             error=NO_QUOTE,
         ),
@@ -65,7 +72,7 @@ FEATURE_NAMES = ("VIRTIO_NET_F_MRG_RXBUF(15)", "VIRTIO_RING_F_INDIRECT_DESC(28)"
     help="create tap {id <if-id>} [hw-addr <mac-address>] [if-name <if-name>] [num-rx-queues <n>] [num-tx-queues <n>] "
     "[rx-ring-size <size>] [tx-ring-size <size>] [host-ns <netns>] [host-bridge <bridge-name>] [host-ip4-addr <ip4addr/mask>] "
     "[host-ip6-addr <ip6-addr>] [host-ip4-gw <ip4-addr>] [host-ip6-gw <ip6-addr>] [host-mac-addr <host-mac-address>] "
-    "[host-if-name <name>] [host-mtu-size <size>] [no-gso] [persist] [attach] [tun]",
+    "[host-if-name <name>] [host-mtu-size <size>] [no-gso|gso [gro-coalesce]|csum-offload] [persist] [attach] [tun] [packed] [in-order]",
 )
 def create(ctx: CommandContext, args: Args) -> str:
     """Make a tap or tun with its other end in the host, and say its name."""
@@ -77,7 +84,7 @@ def create(ctx: CommandContext, args: Args) -> str:
         args.number, args.name, args.tun, args.mac, args.host_name, args.host_ns, args.host_mac, args.host_bridge, args.host_mtu,
         tuple(HostAddress(prefix.value.to_bytes(prefix.bits // 8, "big"), prefix.length) for prefix in prefixes),
         tuple(gateway.to_bytes(size, "big") for gateway, size in gateways if gateway is not None),
-        args.rx_ring, args.tx_ring, args.persist, args.attach,
+        args.rx_ring, args.tx_ring, args.persist, args.attach, args.gso, args.checksum_offload, args.gso and args.coalesce,
     )  # fmt: skip
     return ctx.engine.get(Taps).create(config).interface.name
 
@@ -144,9 +151,9 @@ def _describe(tap: Tap, macs: bool) -> Iterator[str]:
     yield f"  host-carrier-up: {int(not tap.gone)}"
     yield "  vhost-fds"
     yield f"  tap-fds {tap.device.descriptor}"
-    yield "  gso-enabled 0"
-    yield "  csum-enabled 0"
-    yield "  packet-coalesce 0"
+    yield f"  gso-enabled {int(config.gso)}"
+    yield f"  csum-enabled {int(config.offload != 0)}"
+    yield f"  packet-coalesce {int(config.coalesce)}"
     if macs:
         yield f"  mac Address: {format_ethernet_address(interface.mac)}"
     yield f"  device instance: {tap.instance}"

@@ -57,7 +57,7 @@ def find_headers(buffers: BufferPool, index: int, *, ethernet: bool) -> HeaderOf
     data = buffers.peek(index, PARSED_BYTES)
     start, flags = int(buffers.current_data[index]), int(buffers.flags[index])
     if ethernet:
-        l3, _ = _link_layer(data)
+        l3, _ = link_layer(data)
         version = 4 if flags & BufferFlag.IS_IP4 else 6 if flags & BufferFlag.IS_IP6 else 0
     else:
         l3 = int(buffers.save_rewrite_length[index])
@@ -69,7 +69,7 @@ def find_headers(buffers: BufferPool, index: int, *, ethernet: bool) -> HeaderOf
         return HeaderOffsets(found, replace(NO_HEADERS, tunnel=found.tunnel))
     rest = data[found.size :]
     if found.tunnel == "vxlan-tunnel":
-        l3, kind = _link_layer(rest)
+        l3, kind = link_layer(rest)
         version = 4 if kind == ethertype.IP4 else 6 if kind == ethertype.IP6 else 0
     else:
         l3, version = 0, 4 if found.tunnel == "ipip-tunnel" else 6
@@ -93,7 +93,7 @@ def format_offsets(found: HeaderOffsets) -> str:
     return text + "".join(f"{word} " for word in words if word) + str(found.inner)
 
 
-def _link_layer(data: bytes) -> tuple[int, int]:
+def link_layer(data: bytes) -> tuple[int, int]:
     """How long the Ethernet header is, up to two tags included, and the type behind it."""
     at, kind = ETHERNET_BYTES, int.from_bytes(data[12:14], "big")
     for _ in range(MOST_TAGS):

@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vppsh.engine.buffer_data import gather
-from vppsh.engine.buffers import HEADROOM, BufferFlag, BufferPool, Indices
-from vppsh.engine.frame import Frame
+from vppsh.engine.buffers import DATA_SIZE, HEADROOM, BufferFlag, BufferPool, Indices
+from vppsh.engine.frame import Frame, side_by_side
+from vppsh.engine.header_offsets import link_layer
 from vppsh.engine.wire import ip4, ip6
 from vppsh.engine.wire.checksum import byte_sums, checksum, checksums, word_sums
 
@@ -25,6 +26,38 @@ CHECKSUM_FIELD = np.dtype(">u2")
 ETHERNET_BYTES = 14
 # Of TCP's flags: only the first segment may say CWR, only the last one FIN and PSH.
 FIN_PSH, CWR = 0x09, 0x80
+
+
+def finish(
+    buffers: BufferPool, frame: Frame, vnet: NDArray[np.void], bad: NDArray[np.bool_], *, ethernet: bool
+) -> tuple[Frame, NDArray[np.integer]]:
+    """Complete checksums and cut up long segments: the frame then, and which packet of the old one each packet is (of).
+
+    vnet  the VNET_HEADER of each packet
+    bad   packets that are not to be looked at; those that make no sense are marked as well, and all of them left out of the frame
+    """
+    rows = frame.indices(buffers)
+    long = np.isin(vnet["gso_type"] & GSO_TYPE, (TCP4, TCP6))
+    bad |= (vnet["gso_type"] != 0) & ~long
+    plain = np.flatnonzero((vnet["flags"] & NEEDS_CHECKSUM != 0) & ~long & ~bad)
+    if len(plain):
+        starts, offsets = (vnet[name][plain].astype(np.int64) for name in ("csum_start", "csum_offset"))
+        complete_checksums(buffers, frame.pick(buffers, plain), starts, offsets)
+    pieces: dict[int, Indices] = {}
+    for position in np.flatnonzero(long & ~bad).tolist():
+        cut = cut_up(buffers, int(rows[position]), vnet[position], ethernet=ethernet)
+        if cut is None:
+            bad[position] = True
+        else:
+            pieces[position] = cut
+            buffers.free_packets(frame.pick(buffers, np.array([position])))
+    kept = np.flatnonzero(~bad)
+    if not pieces:
+        return (frame if len(kept) == frame.n else frame.pick(buffers, kept)), kept
+    parts = [pieces.get(position, rows[position : position + 1]) for position in kept.tolist()]
+    positions = np.repeat(kept, [len(part) for part in parts])
+    chosen = np.concatenate(parts)
+    return Frame(side_by_side(chosen), len(chosen), offset=frame.offset, rx=frame.rx), positions
 
 
 def complete_checksums(buffers: BufferPool, frame: Frame, starts: NDArray[np.integer], offsets: NDArray[np.integer]) -> None:
@@ -45,14 +78,14 @@ def complete_checksums(buffers: BufferPool, frame: Frame, starts: NDArray[np.int
     buffers.bytes_at(CHECKSUM_FIELD)[(base + offsets)[usable]] = fields[usable]
 
 
-def cut_up(buffers: BufferPool, index: int, header: np.void, l3: int) -> Indices | None:
-    """The packets that one long TCP segment becomes, each with at most `gso_size` bytes of payload.
+def cut_up(buffers: BufferPool, index: int, header: np.void, *, ethernet: bool) -> Indices | None:
+    """The packets that one long TCP segment becomes, each with at most `gso_size` bytes of payload; they begin where it did.
 
-    l3  where the IP header begins, in bytes from the packet's start
     None when that cannot be done: the header makes no sense, or the pool has too few buffers.
     """
     data = np.frombuffer(buffers.packet(index), np.uint8)
     l4, size = int(header["csum_start"]), int(header["gso_size"])
+    l3 = link_layer(data[: ETHERNET_BYTES + 8].tobytes())[0] if ethernet else 0
     version = 4 if int(header["gso_type"]) & GSO_TYPE == TCP4 else 6
     least = l3 + (ip4.HEADER if version == 4 else ip6.HEADER).itemsize
     if not least <= l4 <= len(data) - 20 or not size:
@@ -67,14 +100,18 @@ def cut_up(buffers: BufferPool, index: int, header: np.void, l3: int) -> Indices
     lengths[-1] = len(data) - (count - 1) * size
     packets = np.concatenate((np.broadcast_to(data[:head], (count, head)), payload), axis=1)
     _number(packets, lengths, version, l3, l4, size)
-    if packets.shape[1] > buffers.data.shape[1] - HEADROOM:
+    start = int(buffers.current_data[index])
+    if packets.shape[1] > DATA_SIZE - start:
         return None
     rows = buffers.allocate_indices(count)
     if len(rows) < count:
         buffers.release(rows)
         return None
     buffers.reset(rows)
-    buffers.data[rows, HEADROOM : HEADROOM + packets.shape[1]] = packets
+    # What lay in front of the segment lies in front of each packet: traces show it.
+    buffers.data[rows, : HEADROOM + start] = buffers.data[index, : HEADROOM + start]
+    buffers.data[rows, HEADROOM + start : HEADROOM + start + packets.shape[1]] = packets
+    buffers.current_data[rows] = start
     buffers.current_length[rows] = lengths
     buffers.flags[rows] = BufferFlag.TOTAL_LENGTH_VALID
     buffers.rx_sw_if_index[rows] = buffers.rx_sw_if_index[index]

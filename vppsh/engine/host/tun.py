@@ -25,6 +25,7 @@ NAMES = {
 IFREQ = struct.Struct("16sH22x")
 LONGEST_NAME = 15
 HEADER_BYTES = 12
+OFFLOAD_CHECKSUM, OFFLOAD_TCP = 0x1, 0x2 | 0x4
 SNDBUF = (1 << 31) - 1
 
 
@@ -85,6 +86,10 @@ class TunDevice:
         except (CommandError, OSError):
             os.close(descriptor)
             raise
+
+    def release(self) -> None:
+        """Let the device go; if it was to persist, the host keeps it."""
+        self._close()
 
     def close(self) -> None:
         """Let the device go, from the host too even if it was to persist."""

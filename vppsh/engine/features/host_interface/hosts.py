@@ -25,8 +25,9 @@ if TYPE_CHECKING:
 LOG = logging.getLogger(__name__)
 
 INPUT_NODE = "af-packet-input"
-# A TCP segment that the host has not cut up yet fits into a slot.
-USUAL_RING = RingSize(2048 * 33, 256)
+# A TCP segment that the host has not cut up yet fits into a slot of what is received; sent are packets.
+USUAL_RX = RingSize(2048 * 33, 1024)
+USUAL_TX = RingSize(2048 * 5, 1024)
 
 
 @dataclass(frozen=True)
@@ -41,8 +42,8 @@ class HostConfig:
     mac: bytes | None = None
     ip: bool = False
     bypass_qdisc: bool = True
-    rx: RingSize = USUAL_RING
-    tx: RingSize = USUAL_RING
+    rx: RingSize = USUAL_RX
+    tx: RingSize = USUAL_TX
 
 
 @dataclass(eq=False)

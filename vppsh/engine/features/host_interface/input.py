@@ -12,13 +12,12 @@ from numpy.typing import NDArray
 
 from vppsh.engine import device_burst
 from vppsh.engine.buffer_data import append_bytes
-from vppsh.engine.buffers import DATA_SIZE, HEADROOM, BufferPool, Indices
+from vppsh.engine.buffers import DATA_SIZE, HEADROOM, BufferPool
 from vppsh.engine.context import Context
 from vppsh.engine.features.host_interface.hosts import HostInterface, HostInterfaces
 from vppsh.engine.features.host_interface.trace import SlotTrace, format_slot
-from vppsh.engine.frame import Frame, side_by_side
 from vppsh.engine.host.packet_ring import TPID_VALID, VLAN_VALID, Ring
-from vppsh.engine.offload import GSO_TYPE, NEEDS_CHECKSUM, TCP4, TCP6, complete_checksums, cut_up
+from vppsh.engine.offload import finish
 from vppsh.engine.wire import ethertype
 from vppsh.registry import error, input_node
 
@@ -28,7 +27,7 @@ ERRORS = (
     error("total_recv_blk", "total received block"),
 )
 PARTIAL_PKT = 0
-ADDRESS_BYTES, ETHERNET_BYTES, TAG_BYTES = 12, 14, 4
+ADDRESS_BYTES, TAG_BYTES = 12, 4
 # Room for a tag is left in the first buffer.
 FIRST_BYTES = DATA_SIZE - TAG_BYTES
 AVAILABLE = 0
@@ -87,9 +86,8 @@ def _receive(ctx: Context, hosts: HostInterfaces, host: HostInterface) -> int:
     if tagged.any():
         _put_tags_back(buffers, rows, headers, tagged)
     if vnet["flags"].any() or vnet["gso_type"].any():
-        l2_bytes = np.where(tagged, TAG_BYTES, 0) + (0 if host.config.ip else ETHERNET_BYTES)
         vnet["csum_start"] += np.where(tagged, TAG_BYTES, 0).astype(np.uint16)
-        frame, kept = _finish(ctx, frame, vnet, l2_bytes, bad)
+        frame, kept = finish(buffers, frame, vnet, bad, ethernet=not host.config.ip)
     else:
         kept = np.arange(n)
     if bad.any():
@@ -128,36 +126,3 @@ def _put_tags_back(buffers: BufferPool, rows: slice, headers: NDArray[np.void], 
     tags[:, 1] = headers["vlan_tci"][tagged]
     buffers.data[chosen, start : start + TAG_BYTES] = tags.view(np.uint8).reshape(len(chosen), TAG_BYTES)
     buffers.current_length[chosen] += TAG_BYTES
-
-
-def _finish(
-    ctx: Context, frame: Frame, vnet: NDArray[np.void], l2_bytes: NDArray[np.integer], bad: NDArray[np.bool_]
-) -> tuple[Frame, NDArray[np.integer]]:
-    """Complete checksums and cut up long segments: the frame then, and which packet of the old one each was.
-
-    Packets that make no sense are marked as bad.
-    """
-    buffers = ctx.buffers
-    rows = frame.indices(buffers)
-    long = np.isin(vnet["gso_type"] & GSO_TYPE, (TCP4, TCP6))
-    bad |= (vnet["gso_type"] != 0) & ~long
-    plain = np.flatnonzero((vnet["flags"] & NEEDS_CHECKSUM != 0) & ~long & ~bad)
-    if len(plain):
-        complete_checksums(
-            buffers, frame.pick(buffers, plain), vnet["csum_start"][plain].astype(np.int64), vnet["csum_offset"][plain].astype(np.int64)
-        )
-    pieces: dict[int, Indices] = {}
-    for position in np.flatnonzero(long & ~bad).tolist():
-        cut = cut_up(buffers, int(rows[position]), vnet[position], int(l2_bytes[position]))
-        if cut is None:
-            bad[position] = True
-        else:
-            pieces[position] = cut
-            buffers.free_packets(frame.pick(buffers, np.array([position])))
-    kept = np.flatnonzero(~bad)
-    if not pieces:
-        return (frame if len(kept) == frame.n else frame.pick(buffers, kept)), kept
-    parts = [pieces.get(position, rows[position : position + 1]) for position in kept.tolist()]
-    positions = np.repeat(kept, [len(part) for part in parts])
-    chosen = np.concatenate(parts) if parts else rows[:0]
-    return Frame(side_by_side(chosen), len(chosen), offset=0, rx=frame.rx), positions

@@ -16,7 +16,9 @@ from vppsh.engine.buffer_data import append_bytes
 from vppsh.engine.buffers import DATA_SIZE, HEADROOM, STRIDE
 from vppsh.engine.context import Context
 from vppsh.engine.features.tap.taps import Tap, Taps
+from vppsh.engine.frame import Frame
 from vppsh.engine.host.tun import HEADER_BYTES
+from vppsh.engine.offload import VNET_HEADER, finish
 from vppsh.registry import error, input_node
 
 ERRORS = (
@@ -89,6 +91,8 @@ def _read(ctx: Context, taps: Taps, tap: Tap) -> int:
         length = int(buffers.packet_length(slice(index, index + 1))[0])
         return InputTrace(interface.hardware.hw_if_index, slot, length, header)
 
+    if tap.config.offload:
+        frame = _finish(ctx, tap, frame)
     if not frame.n:
         return n
     if tun:
@@ -96,6 +100,20 @@ def _read(ctx: Context, taps: Taps, tap: Tap) -> int:
     else:
         device_burst.ethernet(ctx, interface, frame, record)
     return n
+
+
+def _finish(ctx: Context, tap: Tap, frame: Frame) -> Frame:
+    """Do what the host left to do, as the virtio-net headers in front of packets say."""
+    buffers = ctx.buffers
+    vnet = buffers.load(frame, VNET_HEADER, -HEADER_BYTES)
+    if not (vnet["flags"].any() or vnet["gso_type"].any()):
+        return frame
+    bad = np.zeros(frame.n, bool)
+    finished, _ = finish(buffers, frame, vnet, bad, ethernet=not tap.config.tun)
+    if bad.any():
+        ctx.engine.interfaces.rx_error.add(tap.interface.sw_if_index, int(bad.sum()))
+        buffers.free_packets(frame.pick(buffers, bad))
+    return finished
 
 
 def _read_burst(taps: Taps, tap: Tap, rows: slice, offset: int) -> tuple[list[int], dict[int, bytes]]:

@@ -13,7 +13,7 @@ from vppsh.engine.descriptors import Descriptors
 from vppsh.engine.features.tap.output import TX_ERRORS, format_tx_trace, tap_tx
 from vppsh.engine.host import netlink
 from vppsh.engine.host.namespaces import inside
-from vppsh.engine.host.tun import TunDevice
+from vppsh.engine.host.tun import OFFLOAD_CHECKSUM, OFFLOAD_TCP, TunDevice
 from vppsh.engine.interfaces import DOWN, ETHERNET, Change, DeviceClass, HardwareClass, Interface, Interfaces
 from vppsh.engine.rx_queues import RxQueue, RxQueues
 from vppsh.errors import CommandError
@@ -44,6 +44,8 @@ class TapConfig:
     tun        bare IP packets, no Ethernet
     host_ns    where the host's end is made
     gateways   default routes that the host's namespace gets
+    gso        the host hands over TCP segments uncut; checksum_offload: checksums incomplete
+    coalesce   asked for, and shown
     persist    the host's end outlives the dataplane; attach: it is there already
     """
 
@@ -62,6 +64,14 @@ class TapConfig:
     tx_ring: int = 0
     persist: bool = False
     attach: bool = False
+    gso: bool = False
+    checksum_offload: bool = False
+    coalesce: bool = False
+
+    @property
+    def offload(self) -> int:
+        """What the host may leave undone: checksums, and cutting up TCP segments."""
+        return OFFLOAD_CHECKSUM | OFFLOAD_TCP if self.gso else OFFLOAD_CHECKSUM if self.checksum_offload else 0
 
 
 @dataclass(eq=False)
@@ -138,7 +148,7 @@ class Taps:
         """Make both ends of a tap (CommandError, and nothing is left)."""
         config = self._complete(config)
         with inside(config.host_ns):
-            device = TunDevice.open(config.host_name, tun=config.tun, offload=0, persist=config.persist, attach=config.attach)
+            device = TunDevice.open(config.host_name, tun=config.tun, offload=config.offload, persist=config.persist, attach=config.attach)
             try:
                 _set_up(device, config)
             except CommandError:

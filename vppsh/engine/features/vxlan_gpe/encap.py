@@ -64,5 +64,5 @@ def vxlan_gpe_encap(ctx: Context, frame: Frame) -> Nexts:
     rows = frame.indices(buffers)[good]
     buffers.rx_sw_if_index[rows] = sent[good]
     buffers.tx_sw_if_index[rows] = tunnels.fib_index.take(numbers[good])
-    frame.rx = common(sent)
+    frame.rx = common(sent) if good.all() else None
     return nexts

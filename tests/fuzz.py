@@ -57,7 +57,12 @@ STARTS = {
     "esp-mpls": "mpls", "ah4": "ip4", "ah6": "ip6", "ipsec4": "ip4", "ipsec6": "ip6", "gre4": "ip4", "gre6": "ip6",
 }  # fmt: skip
 BEFORE_ETHERNET = ("ethernet", "l2", "error", "drop", "punt", "device", "pg")
-METADATA = (("adj_index", 64), ("adj_index_rx", 64), ("flow_hash", 1 << 20), ("feature_pos", 8), ("l4_hdr_offset", 60), ("fib_index", 4))
+# Rows are of tables that some other node may have meant; those of large tables are far beyond the end of small ones.
+METADATA = (
+    ("adj_index", 64), ("adj_index_rx", 64), ("flow_hash", 1 << 20), ("feature_pos", 8), ("l4_hdr_offset", 60), ("fib_index", 4),
+    ("sad_index", 64), ("protect_index", 64),
+)  # fmt: skip
+BEYOND = 1 << 17
 MARKS = (BufferFlag.LOCALLY_ORIGINATED, BufferFlag.IS_NATED, BufferFlag.L4_CHECKSUM_COMPUTED, BufferFlag.L4_CHECKSUM_CORRECT)
 
 
@@ -162,6 +167,9 @@ class Router:
         for name, most in METADATA:
             if rng.random() < 0.5:
                 getattr(buffers, name)[rows] = rng.integers(0, most, n)
+        for name in ("adj_index", "adj_index_rx", "sad_index", "protect_index"):
+            if rng.random() < 0.1:
+                getattr(buffers, name)[rows] = np.where(rng.random(n) < 0.5, rng.integers(0, BEYOND, n), -1)
         for mark in MARKS:
             buffers.flags[rows] |= np.where(rng.random(n) < 0.1, np.uint32(mark), np.uint32(0))
         engine.dispatcher.send(engine.graph[batch.node], Frame(rows, n))

@@ -55,9 +55,9 @@ class Refused:
 
 def adjacency_of(ctx: Context, frame: Frame) -> One | Each:
     """The adjacency of all packets, or of each."""
-    indices = ctx.buffers.adj_index[frame.rows]
+    indices, adjacencies = ctx.buffers.adj_index[frame.rows], ctx.get(Adjacencies)
     one = common(indices)
-    return indices.astype(np.intp) if one is None else one
+    return adjacencies.known(indices).astype(np.intp) if one is None else adjacencies.known(one)
 
 
 def send(ctx: Context, frame: Frame, adj: One | Each, refused: Refused | None, arc: str, complete: Complete | None = None) -> Nexts:

@@ -34,7 +34,8 @@ def format_interface_rx_trace(view: Any, record: InterfaceRxTrace) -> str:
 
 def _receive(ctx: Context, frame: Frame) -> Nexts:
     buffers, rows = ctx.buffers, frame.rows
-    received = ctx.get(InterfaceReceives).sw_if_index[buffers.adj_index[rows]]
+    objects = ctx.get(InterfaceReceives)
+    received = objects.sw_if_index[objects.known(buffers.adj_index[rows])]
     if np.count_nonzero(received < 0):
         # No route led here: a stream did.
         return DROP

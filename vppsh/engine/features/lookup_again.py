@@ -52,7 +52,8 @@ def format_lookup_again_trace(view: Any, record: LookupTrace) -> str:
 def tables_of_objects(ctx: Context, frame: Frame, tables: FibTables) -> int | NDArray[np.int32]:
     """The table that the lookup object of each packet names: its own, or that of the receive interface."""
     buffers = ctx.buffers
-    named = ctx.get(Lookups).fib_index[buffers.adj_index[frame.rows]]
+    lookups = ctx.get(Lookups)
+    named = lookups.fib_index[lookups.known(buffers.adj_index[frame.rows])]
     if np.count_nonzero(named < 0):
         named = np.where(named < 0, tables.fib_index_of[buffers.rx_sw_if_index[frame.rows]], named)
     one = common(named)

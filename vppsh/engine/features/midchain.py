@@ -36,8 +36,7 @@ def format_midchain_trace(view: Any, record: MidchainTrace) -> str:
 
 def _leave(ctx: Context, frame: Frame, counted: bool) -> Nexts:
     """Count at the tunnel interface, replace the adjacency by the object it is stacked on."""
-    buffers, midchains = ctx.buffers, ctx.get(Midchains)
-    rows = frame.rows
+    buffers, rows = ctx.buffers, frame.rows
     for _, index in ctx.traced(frame):
         ctx.trace(index, MidchainTrace(int(buffers.adj_index[index])))
     adj = adjacency_of(ctx, frame)
@@ -48,11 +47,7 @@ def _leave(ctx: Context, frame: Frame, counted: bool) -> Nexts:
             ctx.engine.interfaces.tx.add(int(interfaces), frame.n, int(np.add.reduce(lengths)))
         else:
             ctx.engine.interfaces.tx.add_each(interfaces, lengths)
-    buffers.adj_index[rows] = midchains.next.take(adj)
-    if isinstance(adj, int):
-        return int(midchains.slot[adj])
-    nexts: np.ndarray = midchains.slot.take(adj)
-    return nexts
+    return ctx.get(Midchains).leave(frame, adj)
 
 
 @node("adj-midchain-tx", nexts=("error-drop",), trace=format_midchain_trace)

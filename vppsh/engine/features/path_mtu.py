@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from vppsh.engine.context import Context
 from vppsh.engine.features.ip4.errors import FRAGMENTATION_NEEDED
@@ -40,7 +39,7 @@ def _fragment(ctx: Context, frame: Frame, cutting: Cutting) -> None:
     buffers, objects = ctx.buffers, ctx.get(PathMtuObjects)
     # Load.
     rows = frame.indices(buffers)
-    indices: NDArray[np.int32] = buffers.adj_index[rows]
+    indices = objects.known(buffers.adj_index[rows])
     mtu, slots = objects.mtu.take(indices).astype(np.int64), objects.next_slot.take(indices)
     buffers.adj_index[rows] = objects.next_index.take(indices)
     lengths = buffers.packet_length(rows)

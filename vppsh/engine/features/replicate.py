@@ -39,7 +39,7 @@ def _replicate(ctx: Context, frame: Frame) -> None:
     """The packet itself takes the first bucket, copies of it the others; without any bucket it is dropped."""
     buffers, replicates = ctx.buffers, ctx.get(Replicates)
     rows = frame.indices(buffers)
-    objects = buffers.adj_index[rows].astype(np.intp)
+    objects = replicates.known(buffers.adj_index[rows]).astype(np.intp)
     count_each(replicates.packets, replicates.bytes, objects, buffers.packet_length(frame.rows))
     buckets = [replicates.buckets(index) for index in objects.tolist()]
     counts = np.array([len(each) for each in buckets])

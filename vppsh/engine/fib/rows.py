@@ -5,9 +5,10 @@ Nodes index the columns with whole vectors of row numbers; Python objects own th
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
+from numpy.typing import NDArray
 
 Column = tuple[str, int]
 """Dtype and default of a column."""
@@ -16,7 +17,8 @@ Column = tuple[str, int]
 class Rows:
     """Columns that grow together; a freed row is given out again last in, first out, as a VPP pool does.
 
-    The arrays are attributes named after their columns and are replaced when they grow.
+    The arrays are attributes named after their columns and are replaced when they grow. The last row is never given out: it has the
+    columns' defaults, and is meant by -1.
     """
 
     def __init__(self, columns: dict[str, Column], capacity: int = 64) -> None:
@@ -41,13 +43,27 @@ class Rows:
                 getattr(self, name)[row] = default
             return row
         row = self.length
-        if row == self.capacity:
+        if row == self.capacity - 1:
             self._grow()
         self.length = row + 1
         return row
 
     def _release(self, row: int) -> None:
         self._free.append(row)
+
+    @overload
+    def known(self, rows: int) -> int: ...
+
+    @overload
+    def known(self, rows: NDArray[np.signedinteger]) -> NDArray[np.signedinteger]: ...
+
+    def known(self, rows: int | NDArray[np.signedinteger]) -> int | NDArray[np.signedinteger]:
+        """Row numbers that packets brought; the last row for those that lie beyond it.
+
+        A stream can let packets in where no lookup gave them a row of this table.
+        """
+        last = self.capacity - 1
+        return min(rows, last) if isinstance(rows, int) else np.minimum(rows, last)
 
     def is_free(self, row: int) -> bool:
         """Whether the row is not in use."""

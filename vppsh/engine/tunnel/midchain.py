@@ -338,17 +338,28 @@ class Midchains:
             adjacency.midchain = None
 
     def _row(self, adjacency: Adjacency) -> int:
-        row = adjacency.index
-        if row >= len(self.slot):
+        self._keep_up()
+        return adjacency.index
+
+    def _keep_up(self) -> None:
+        """Have as many rows as there are of adjacencies: a stream may let packets be handled by any of them."""
+        missing = self._adjacencies.capacity - len(self.slot)
+        if missing > 0:
             for name in ("slot", "next", "fixup", "data"):
                 column = getattr(self, name)
-                setattr(self, name, np.concatenate((column, np.zeros(max(len(column), row + 1), column.dtype))))
-        return row
+                setattr(self, name, np.concatenate((column, np.zeros(missing, column.dtype))))
 
     # In the packet path.
 
+    def leave(self, frame: Frame, adj: int | NDArray[np.intp]) -> int | NDArray[np.int32]:
+        """Replace the adjacency of packets by the object that it is stacked on; the slots of adj-midchain-tx that lead there."""
+        self._keep_up()
+        self._engine.buffers.adj_index[frame.rows] = self.next.take(adj)
+        return int(self.slot[adj]) if isinstance(adj, int) else self.slot.take(adj)
+
     def complete(self, ctx: Context, frame: Frame, adj: int | NDArray[np.intp], inner_hash: InnerHash | None) -> None:
         """Complete the headers that were put in front of the packets of a frame; note flow hashes where that is wanted."""
+        self._keep_up()
         if isinstance(adj, int):
             fixup = self.fixups[self.fixup[adj]]
             if fixup is not None:

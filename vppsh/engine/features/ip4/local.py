@@ -88,7 +88,7 @@ def _check_sources(ctx: Context, frame: Frame, header: NDArray[np.void], errors:
     interfaces: NDArray[np.int32] = buffers.rx_sw_if_index[rows]
     destination = buffers.adj_index[rows].copy()
     if received:
-        owners = fib.receives.sw_if_index.take(destination)
+        owners = fib.receives.sw_if_index.take(fib.receives.known(destination))
         interfaces = np.where(owners >= 0, owners, interfaces)
     buffers.adj_index_rx[rows] = destination
     balances = fib.load_balances

@@ -40,7 +40,7 @@ def ip4_lookup(ctx: Context, frame: Frame) -> Nexts:
 def ip4_load_balance(ctx: Context, frame: Frame) -> Nexts:
     """The packet comes with the index of a load-balance: choose a bucket of that."""
     buffers = ctx.buffers
-    found = buffers.adj_index[frame.rows]
+    found = ctx.get(Fib).load_balances.known(buffers.adj_index[frame.rows])
     nexts = choose(ctx, frame, found, Protocol.IP4, buffers.packet_length(frame.rows), flow_hash, via=True)
     if frame.traced:
         trace_forward(ctx, frame)

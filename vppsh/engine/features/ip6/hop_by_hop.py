@@ -102,7 +102,8 @@ def ip6_hop_by_hop(ctx: Context, frame: Frame) -> Nexts:
     """Look at the options of each packet."""
     buffers = ctx.buffers
     rows = frame.indices(buffers)
-    kinds = [Kind(kind) for kind in ctx.get(Adjacencies).kind[buffers.adj_index[rows]].tolist()]
+    adjacencies = ctx.get(Adjacencies)
+    kinds = [Kind(kind) for kind in adjacencies.kind[adjacencies.known(buffers.adj_index[rows])].tolist()]
     nexts = ctx.get(DpoSlots).find(ctx, np.array([DPO_TYPES[kind] for kind in kinds], np.uint8), Protocol.IP6)
     traced = {position for position, _ in ctx.traced(frame)}
     for position, index in enumerate(rows.tolist()):

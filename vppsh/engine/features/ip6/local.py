@@ -118,7 +118,8 @@ def _local(ctx: Context, frame: Frame, *, head: bool, received: bool = False) ->
     if head and arcs["ip6-local"].used:
         interfaces = buffers.rx_sw_if_index[rows]
         if received:
-            owners = ctx.get(Fib).receives.sw_if_index[buffers.adj_index[rows]]
+            receives = ctx.get(Fib).receives
+            owners = receives.sw_if_index[receives.known(buffers.adj_index[rows])]
             interfaces = np.where(owners >= 0, owners, interfaces)
         featured = np.asarray(arcs.start(arcs["ip6-local"], ctx, frame, interfaces, -1))
         nexts = np.where(good & (featured >= 0), featured, nexts)

@@ -48,9 +48,7 @@ def format_disposition_trace(view: Any, record: DispositionTrace) -> str:
 def _leave(ctx: Context, frame: Frame, payload: Protocol, uniform: bool) -> int | NDArray[np.int32]:
     """On to what the disposition objects are stacked on."""
     buffers, objects = ctx.buffers, ctx.get(MplsDispositions)
-    indices = buffers.adj_index[frame.rows].copy()
-    # A stream can bring packets whose object is of another table, beyond the end of this one.
-    indices[indices >= len(objects.next_index)] = 0
+    indices = objects.known(buffers.adj_index[frame.rows])
     for position, index in ctx.traced(frame):
         ctx.trace(index, DispositionTrace(int(objects.rpf_id[indices[position]]), payload, uniform))
     one = common(indices)

@@ -54,7 +54,7 @@ def _cutting(ctx: Context, frame: Frame, protocol: Protocol, encap: int) -> Cutt
 def _fragment(ctx: Context, frame: Frame, protocol: Protocol, encap: int) -> None:
     """Packets of one protocol below labels of so many bytes."""
     buffers, adjacencies = ctx.buffers, ctx.get(Adjacencies)
-    adj = buffers.adj_index[frame.rows]
+    adj = adjacencies.known(buffers.adj_index[frame.rows])
     # As in VPP the labels are taken off the MTU here, and once more for the room that they need in a piece.
     mtu: NDArray[np.int64] = adjacencies.mtu.take(adj).astype(np.int64) - encap
     lengths = buffers.packet_length(frame.rows)

@@ -118,7 +118,7 @@ def _copied(ctx: Context, frame: Frame, flags: int) -> Written | None:
 def _paint(ctx: Context, frame: Frame, written: Written | None) -> None:
     """Write the stack entries of each packet's label object in front of it."""
     buffers, labels = ctx.buffers, ctx.get(MplsLabels)
-    indices = buffers.adj_index[frame.rows]
+    indices = labels.known(buffers.adj_index[frame.rows])
     sizes = labels.header_bytes.take(indices)
     size = common(sizes)
     if size is None:
@@ -144,7 +144,7 @@ def _paint(ctx: Context, frame: Frame, written: Written | None) -> None:
 def _leave(ctx: Context, frame: Frame) -> Nexts:
     """On to what the label object is stacked on."""
     buffers, labels = ctx.buffers, ctx.get(MplsLabels)
-    indices = buffers.adj_index[frame.rows].copy()
+    indices = labels.known(buffers.adj_index[frame.rows])
     for position, index in ctx.traced(frame):
         last = int(labels.header_bytes[indices[position]]) - ENTRY_BYTES
         ctx.trace(index, ImpositionTrace(int.from_bytes(buffers.peek(index, ENTRY_BYTES, max(last, 0)), "big")))

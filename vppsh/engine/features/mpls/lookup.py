@@ -125,7 +125,7 @@ def mpls_lookup(ctx: Context, frame: Frame) -> Nexts:
 def mpls_load_balance(ctx: Context, frame: Frame) -> Nexts:
     """The packet comes with the index of a load-balance: choose a bucket of that."""
     buffers = ctx.buffers
-    found = buffers.adj_index[frame.rows].copy()
+    found = ctx.get(Fib).load_balances.known(buffers.adj_index[frame.rows])
     nexts = choose(ctx, frame, found, Protocol.MPLS, buffers.packet_length(frame.rows), flow_hash, via=True)
     for position, index in ctx.traced(frame):
         ctx.trace(index, BalanceTrace(_slot(ctx, nexts, position), int(found[position]), int(buffers.flow_hash[index])))

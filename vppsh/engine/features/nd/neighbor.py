@@ -152,7 +152,7 @@ class NeighborDiscovery:
         """The adjacency that leads to the sender, noted in the buffer (ip6_src_lookup_for_packet)."""
         known = int(self.buffers.adj_index_rx[index])
         if known != NO_ADJACENCY:
-            return known
+            return self._adjacencies.known(known)
         balances = self._fib.load_balances
         found = int(self._fib.ip6.lookup6(self._fib.ip6.index_of_interface(interface), np.array([to_halves(source)], np.uint64))[0])
         dpo = balances.buckets(found)[0]

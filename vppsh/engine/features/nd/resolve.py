@@ -68,7 +68,7 @@ def _resolve(ctx: Context, frame: Frame, *, glean: bool) -> Nexts:
     if frame.traced:
         trace_forward(ctx, frame)
     indices = frame.indices(buffers)
-    adjs = buffers.adj_index[indices]
+    adjs = adjacencies.known(buffers.adj_index[indices])
     targets = buffers.load(frame, ip6.HEADER)["dst"].copy()
     if not glean:
         # As in VPP the packet is from now on one to the next hop, whatever its destination was.

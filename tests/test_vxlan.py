@@ -18,6 +18,8 @@ from tests.routers import number
 from tests.tunnels import FAR, NEAR, PROTOCOL, TunnelRouter, hop, prefix
 from tests.udp_tunnels import VERSIONS, cross_connect, datagram, flow_port, random_frame, received
 from vppsh.engine.buffers import HEADROOM
+from vppsh.engine.features.l2.bridge_domains import BridgeDomains
+from vppsh.engine.features.l2.modes import L2Interfaces
 from vppsh.engine.features.vxlan.tunnels import VxlanTunnel, VxlanTunnels
 from vppsh.engine.fib.fib import Fib
 from vppsh.engine.fib.types import EntryFlag, RoutePath, Source, format_address
@@ -233,6 +235,28 @@ def test_the_bypass_takes_what_is_for_tunnels_and_nothing_else(version: int, siz
     assert len(if0) == len(ours) + others
     assert engine.graph[f"ip{version}-udp-lookup"].vectors - looked_up == size - len(ours) - bad - others
     assert router.count(f"vxlan{version}-input", "decapsulated") == len(ours)
+
+
+def test_a_bridge_floods_to_the_group_in_place_of_its_members() -> None:
+    router = TunnelRouter()
+    layer2, domain = router.engine.get(L2Interfaces), router.engine.get(BridgeDomains).find_or_add(77)
+    router.add_neighbor("10.0.1.3", 1)
+    unicast = [add(router, 4, 77, dst=FAR[4] + more) for more in range(2)]
+    for made in unicast:
+        layer2.set_bridge(made.interface, domain, shg=1)
+    layer2.set_bridge(router.interfaces[0], domain)
+    frame = random_frame(random.Random(1))
+    assert sorted(router.send("ethernet-input", frame)) == sorted(
+        hop(datagram(4, header(77) + frame, sport=flow_port(frame), dport=PORT, hops=254, dst=FAR[4] + more)) for more in range(2)
+    )
+    layer2.set_bridge(add(router, 4, 77, dst=GROUP[4], group=router.interfaces[1]).interface, domain, shg=1)
+    assert [IP(data).dst for data in router.send("ethernet-input", frame)] == ["239.1.1.1"]
+    # What one member sends goes to the port, not to the other tunnels, and its sender is known from then on.
+    left = len(router.left)
+    answer = frame[6:12] + frame[:6] + frame[12:]
+    router.receive(4, received(4, header(77) + answer, dport=PORT))
+    assert [data for _, data in router.left[left:]] == [answer]
+    assert [IP(data).dst for data in router.send("ethernet-input", frame)] == ["10.0.1.2"]
 
 
 def test_a_tunnel_moves_with_the_route_to_its_far_end() -> None:

@@ -23,6 +23,7 @@ from vppsh.engine.fib.fib import IP_PROTOCOLS, Fib
 from vppsh.engine.fib.path import CHAIN_OF
 from vppsh.engine.fib.rows import Pool
 from vppsh.engine.fib.types import Prefix, Protocol
+from vppsh.engine.flood_class import FloodClass
 from vppsh.engine.interfaces import DOWN, ETHERNET, UP, Change, DeviceClass, HardwareClass, Interface
 from vppsh.engine.mfib.types import MfibSource
 from vppsh.engine.tunnel.outer import ip4_template, ip6_template
@@ -237,6 +238,7 @@ class UdpTunnels(Generic[T]):
         """Make the interface of a tunnel: of a class of its own, or an Ethernet one; it drops frames until it is bridged."""
         mtu = MTU if own is None else 0
         interface = self._interfaces.add_hardware(name, device, own or ETHERNET, mac=mac, mtu=mtu, device=tunnel)
+        interface.flood_class = FloodClass.TUNNEL_MASTER if tunnel.is_group else FloodClass.TUNNEL_NORMAL
         tunnel.interface = interface
         row = self._row(tunnel.index)
         self.sw_if_index[row] = interface.sw_if_index

@@ -1,6 +1,6 @@
 """Forwarding inside one engine, alternated with the yardstick: the process that the forwarding cases start.
 
-usage: python -m bench.forward [--shape ip4|ip6|ecmp|reassembly|ipip|ipip-decap] --vector N [--routes N] [--interfaces N]      prints JSON
+usage: python -m bench.forward [--shape SHAPE] --vector N [--routes N] [--interfaces N]      prints JSON
 """
 
 from __future__ import annotations
@@ -38,6 +38,12 @@ STREAM = (
 
 # Headers of the packet in a tunnel: UDP from 172.16.0.2:1234 to 10.64.0.1:4321, 22 bytes.
 INNER = "45000032000000004011c468ac1000020a40000104d210e1001e0000"
+
+BRIDGE = """create bridge-domain 13
+set interface l2 bridge {port} 13
+set interface l2 bridge vxlan_tunnel0 13 1"""
+# VXLAN's header with network 13, and the Ethernet header of the frame in it.
+VXLAN = "0800000000000d00{dst}{src}0800"
 
 
 def configuration(vector: int, routes: int, interfaces: int) -> Iterator[str]:
@@ -106,6 +112,47 @@ def ipip_decap_configuration(vector: int) -> Iterator[str]:
         f"packet-generator new {{ name s limit {PACKETS} size 84-84 interface pg0 node ethernet-input maxframe {vector} data {{ "
         f"IP4: 02:00:00:00:00:02 -> 02:fe:00:00:00:01 IP_IN_IP: 10.0.0.2 -> 10.0.0.1 hex 0x{INNER} incrementing 22 }} }}"
     )
+
+
+def vxlan_configuration(vector: int, flows: int) -> Iterator[str]:
+    """CLI lines of a bridge that sends the frames of a port into a VXLAN tunnel, one flow or many; the far end's address is learned."""
+    yield from PORTS.splitlines()
+    yield from ("set interface ip address pg1 10.0.1.1/24", "ip neighbor pg1 10.0.1.2 02:00:00:00:01:02")
+    yield "create vxlan tunnel src 10.0.1.1 dst 10.0.1.2 vni 13"
+    yield from BRIDGE.format(port="pg0").splitlines()
+    yield (
+        "packet-generator new { name first limit 1 size 114-114 interface pg1 node ethernet-input data { "
+        "IP4: 02:00:00:00:01:02 -> 02:fe:00:00:00:02 UDP: 10.0.1.2 -> 10.0.1.1 UDP: 1024 -> 4789 checksum 0 "
+        f"hex 0x{VXLAN.format(dst='020000000002', src='020000000003')}{INNER} incrementing 22 }} }}"
+    )
+    yield "packet-generator enable-stream first"
+    yield (
+        f"packet-generator new {{ name s limit {PACKETS} size 64-64 interface pg0 node ethernet-input maxframe {vector} data {{ "
+        f"IP4: 02:00:00:00:00:02 -> 02:00:00:00:00:03 UDP: 172.16.0.2 -> 10.64.0.1 UDP: {_ports(flows)} -> 4321 incrementing 22 }} }}"
+    )
+
+
+def vxlan_decap_configuration(vector: int, flows: int) -> Iterator[str]:
+    """CLI lines of a bridge that takes frames out of a VXLAN tunnel; they are of 64 bytes then, for an address that it has learned."""
+    yield from PORTS.splitlines()
+    yield from ("set interface ip address pg0 10.0.0.1/24", "ip neighbor pg0 10.0.0.2 02:00:00:00:00:02")
+    yield "create vxlan tunnel src 10.0.0.1 dst 10.0.0.2 vni 13"
+    yield from BRIDGE.format(port="pg1").splitlines()
+    yield (
+        "packet-generator new { name first limit 1 size 64-64 interface pg1 node ethernet-input data { "
+        "IP4: 02:00:00:00:00:03 -> 02:00:00:00:00:02 UDP: 10.64.0.1 -> 172.16.0.2 UDP: 4321 -> 1234 incrementing 22 } }"
+    )
+    yield "packet-generator enable-stream first"
+    yield (
+        f"packet-generator new {{ name s limit {PACKETS} size 114-114 interface pg0 node ethernet-input maxframe {vector} data {{ "
+        f"IP4: 02:00:00:00:00:02 -> 02:fe:00:00:00:01 UDP: 10.0.0.2 -> 10.0.0.1 UDP: {_ports(flows)} -> 4789 checksum 0 "
+        f"hex 0x{VXLAN.format(dst='020000000003', src='020000000002')}{INNER} incrementing 22 }} }}"
+    )
+
+
+def _ports(flows: int) -> str:
+    """The source ports of so many flows."""
+    return "1234" if flows == 1 else f"1024-{1023 + flows}"
 
 
 def reassembly_configuration(vector: int, capture: Path) -> Iterator[str]:
@@ -185,9 +232,11 @@ def measure(vector: int, lines: Iterable[str], packets: int = PACKETS) -> dict[s
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.forward", description="Forwarding, one configuration; prints JSON.")
-    parser.add_argument("--shape", choices=("ip4", "ip6", "ecmp", "reassembly", "ipip", "ipip-decap"), default="ip4")
+    parser.add_argument(
+        "--shape", choices=("ip4", "ip6", "ecmp", "reassembly", "ipip", "ipip-decap", "vxlan", "vxlan-decap"), default="ip4"
+    )
     parser.add_argument("--vector", type=int, default=256)
-    parser.add_argument("--routes", type=int, default=1, help="how many routes there are, or tunnels")
+    parser.add_argument("--routes", type=int, default=1, help="how many routes there are, or tunnels, or flows in one")
     parser.add_argument("--interfaces", type=int, default=1, help="how many interfaces transmit")
     options = parser.parse_args()
     gc.freeze()
@@ -205,6 +254,10 @@ def main() -> None:
                 lines = ipip_configuration(options.vector, options.routes)
             case "ipip-decap":
                 lines = ipip_decap_configuration(options.vector)
+            case "vxlan":
+                lines = vxlan_configuration(options.vector, options.routes)
+            case "vxlan-decap":
+                lines = vxlan_decap_configuration(options.vector, options.routes)
             case _:
                 lines = configuration(options.vector, options.routes, options.interfaces)
         json.dump(measure(options.vector, lines, packets), sys.stdout)

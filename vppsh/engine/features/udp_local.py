@@ -15,6 +15,7 @@ from vppsh.engine.fib.types import Protocol
 from vppsh.engine.frame import Frame
 from vppsh.engine.icmp_error import set_icmp_error
 from vppsh.engine.udp_ports import NOBODY, UdpPorts
+from vppsh.engine.uniform import common
 from vppsh.engine.wire import icmp4, icmp6, ip4, ip6, ip_protocol, udp
 from vppsh.registry import demux, error, info, node, table
 
@@ -75,14 +76,23 @@ def _lookup(ctx: Context, frame: Frame, protocol: Protocol) -> Nexts:
         ahead = ip4.header_bytes(buffers.load(frame, OCTET)).astype(np.int32)
     else:
         ahead = np.full(frame.n, ip6.HEADER.itemsize, np.int32)
-    header = buffers.bytes_at(udp.HEADER)[buffers.addresses(frame) + ahead]
+    size = common(ahead)
+    header = buffers.load(frame, udp.HEADER, size) if size is not None else buffers.bytes_at(udp.HEADER)[buffers.addresses(frame) + ahead]
     # Decide.
     cut = buffers.current_length[rows] < ahead + HEADER_BYTES
     short = cut | (header["length"] > buffers.packet_length(rows) - ahead)
+    port = common(header["dst_port"])
+    if size is not None and port is not None and ports.slots[protocol][port] != NOBODY and not np.count_nonzero(short):
+        # All to one listener, as of a tunnel.
+        buffers.error[rows] = ctx.error_base + NONE
+        buffers.advance(frame, size + HEADER_BYTES)
+        for position, index in ctx.traced(frame):
+            ctx.trace(index, LookupTrace(int(header[position]["src_port"]), port, True))
+        return int(ports.slots[protocol][port])
     nexts = ports.slots[protocol][header["dst_port"]]
+    errors = np.full(frame.n, LENGTH_ERROR)
     listening = (nexts != NOBODY) & ~short
     unknown = (nexts == NOBODY) & ~short
-    errors = np.full(frame.n, LENGTH_ERROR)
     errors[listening] = NONE
     nexts[short] = DROP
     forward = np.where(cut, 0, ahead)

@@ -27,6 +27,7 @@ TYPE = np.dtype("<u2")
 TYPE_AT = 12
 IP4_ADDRESS, IP6_ADDRESS = np.dtype("<u4"), np.dtype(("<u8", (2,)))
 ENDS_AT = {Protocol.IP4: 12, Protocol.IP6: 8}
+BOTH_ENDS = {Protocol.IP4: np.dtype("V8"), Protocol.IP6: np.dtype("V32")}
 OUTER_BYTES = {
     Protocol.IP4: ip4.HEADER.itemsize + udp.HEADER.itemsize,
     Protocol.IP6: ip6.HEADER.itemsize + udp.HEADER.itemsize,
@@ -59,6 +60,22 @@ def outer_of(ctx: Context, frame: Frame, protocol: Protocol, back: int = 0) -> O
     size = protocol.bits // 8
     src, dst = (buffers.load(frame, dtype, each).astype(np.uint64).reshape(frame.n, -1) for each in (at, at + size))
     return Outer(src, dst, buffers.load(frame, TYPE, PORT_AT + back), table_of(ctx, frame, tables))
+
+
+def alike(ctx: Context, frame: Frame, protocol: Protocol) -> Outer | None:
+    """The outer headers of the first packet, if all packets of a frame have the same ends, port and table."""
+    buffers = ctx.buffers
+    size = 2 * protocol.bits // 8
+    both = buffers.load(frame, BOTH_ENDS[protocol], ENDS_AT[protocol] - OUTER_BYTES[protocol]).tobytes()
+    port = common(buffers.load(frame, TYPE, PORT_AT))
+    if port is None or both != both[:size] * frame.n:
+        return None
+    fib_index = table_of(ctx, frame, ctx.get(Fib).tables(protocol))
+    if not isinstance(fib_index, int):
+        return None
+    dtype = IP4_ADDRESS if protocol is Protocol.IP4 else np.dtype("<u8")
+    words = np.frombuffer(both, dtype, size // dtype.itemsize).astype(np.uint64).reshape(2, -1)
+    return Outer(words[:1], words[1:], np.array([port], TYPE), fib_index)
 
 
 def is_group(protocol: Protocol, dst: Words) -> NDArray[np.bool_]:
@@ -136,8 +153,30 @@ def deliver(
     return nexts
 
 
+def deliver_all(ctx: Context, frame: Frame, tunnels: UdpTunnels[Any], number: int, slot: int, *, always_l2: bool = False) -> int:
+    """The same for packets that are all of one tunnel and go to one next node."""
+    if always_l2 or slot == L2_INPUT:
+        note_l2_length(ctx, frame)
+    index = int(tunnels.sw_if_index[number])
+    ctx.buffers.rx_sw_if_index[frame.rows] = index
+    ctx.engine.interfaces.rx.add(index, frame.n, int(np.add.reduce(_lengths(ctx, frame))))
+    frame.rx = index if ctx.node.nexts[slot].name != "ethernet-input" else None
+    ctx.count(DECAPSULATED, frame.n)
+    return slot
+
+
+def _lengths(ctx: Context, frame: Frame) -> NDArray[np.int32]:
+    """How many bytes packets are counted with; those that are shorter than their headers are empty from here on."""
+    buffers = ctx.buffers
+    lengths = buffers.packet_length(frame.rows)
+    if int(np.minimum.reduce(lengths)) < 0:
+        lengths = lengths & LENGTH_MASK
+        buffers.current_length[frame.rows] = np.maximum(buffers.current_length[frame.rows], 0)
+    return lengths
+
+
 def _come_in(ctx: Context, frame: Frame, tunnels: UdpTunnels[Any], found: Found, slots: NDArray[np.int32], always_l2: bool) -> None:
-    """Note the interfaces of tunnels, and count there; what is shorter than its headers is empty from here on."""
+    """Note the interfaces of tunnels, and count there."""
     buffers, counter = ctx.buffers, ctx.engine.interfaces.rx
     frames = slots == L2_INPUT
     n_frames = np.count_nonzero(frames)
@@ -145,17 +184,7 @@ def _come_in(ctx: Context, frame: Frame, tunnels: UdpTunnels[Any], found: Found,
         note_l2_length(ctx, frame)
     elif n_frames:
         note_l2_length(ctx, frame.pick(buffers, frames))
-    lengths = buffers.packet_length(frame.rows)
-    if int(np.minimum.reduce(lengths)) < 0:
-        lengths = lengths & LENGTH_MASK
-        buffers.current_length[frame.rows] = np.maximum(buffers.current_length[frame.rows], 0)
-    one = common(found.number)
-    if one is not None and found.counted is None:
-        index = int(tunnels.sw_if_index[one])
-        buffers.rx_sw_if_index[frame.rows] = index
-        counter.add(index, frame.n, int(np.add.reduce(lengths)))
-        frame.rx = index
-        return
+    lengths = _lengths(ctx, frame)
     received = tunnels.sw_if_index.take(found.number)
     buffers.rx_sw_if_index[frame.rows] = received
     counter.add_each(received if found.counted is None else tunnels.sw_if_index.take(found.counted), lengths)

@@ -68,7 +68,7 @@ def input_from_port(ctx: Context, frame: Frame, port: Port, checked: bool) -> ND
     buffers.l2_hdr_offset[rows] = start
     buffers.l3_hdr_offset[rows] = start + HEADER_BYTES
     buffers.flags[rows] |= L2_L3_VALID
-    tagged = np.isin(types, TAG_TYPES)
+    tagged = (types == VLAN) | (types == DOT1AD)
     if routed:
         advance(buffers, rows, HEADER_BYTES)
         nexts = ethertypes.slots[types]

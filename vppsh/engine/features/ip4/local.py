@@ -62,20 +62,36 @@ def _check_sums(ctx: Context, frame: Frame, header: NDArray[np.void], errors: ND
         return
     flags = buffers.flags[frame.rows]
     unknown = checked & (flags & COMPUTED == 0)
-    if np.count_nonzero(unknown):
-        part = frame.pick(buffers, unknown)
-        without = is_udp[unknown] & (buffers.load(part, udp.HEADER, ip4.HEADER.itemsize)["checksum"] == udp.NO_CHECKSUM)
-        intact = without | ip4_l4_intact(buffers, part)
-        buffers.flags[part.rows] |= COMPUTED | np.where(intact, CORRECT, np.uint32(0))
-        # A datagram that claims to be longer than its packet is charged as a bad checksum, as in VPP.
-        lengths = buffers.bytes_at(udp.HEADER)[buffers.addresses(part) + ip4.header_bytes(header["version_and_length"][unknown])]["length"]
-        too_long = is_udp[unknown] & (lengths > header["length"][unknown])
-        bad = np.zeros(frame.n, bool)
-        bad[unknown] = ~intact | too_long
+    n_unknown = np.count_nonzero(unknown)
+    if n_unknown == frame.n:
+        bad = _damaged(ctx, frame, header, is_udp)
     else:
-        bad = np.zeros(frame.n, bool)
-    bad |= checked & ~unknown & (flags & CORRECT == 0)
-    errors[bad] = np.where(is_udp[bad], UDP_CHECKSUM, TCP_CHECKSUM)
+        bad = checked & (flags & CORRECT == 0)
+        if n_unknown:
+            bad[unknown] = _damaged(ctx, frame.pick(buffers, unknown), header[unknown], is_udp[unknown])
+    if np.count_nonzero(bad):
+        errors[bad] = np.where(is_udp[bad], UDP_CHECKSUM, TCP_CHECKSUM)
+
+
+def _damaged(ctx: Context, frame: Frame, header: NDArray[np.void], is_udp: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Verify the checksums of a frame of TCP and UDP, and note what was found; those that are wrong.
+
+    A datagram that claims to be longer than its packet is charged as a bad checksum, as in VPP.
+    """
+    buffers = ctx.buffers
+    datagram = buffers.load(frame, udp.HEADER, ip4.HEADER.itemsize)
+    intact = is_udp & (datagram["checksum"] == udp.NO_CHECKSUM)
+    n_without = np.count_nonzero(intact)
+    if not n_without:
+        intact = ip4_l4_intact(buffers, frame)
+    elif n_without < frame.n:
+        rest = ~intact
+        intact[rest] = ip4_l4_intact(buffers, frame.pick(buffers, rest))
+    buffers.flags[frame.rows] |= COMPUTED | np.where(intact, CORRECT, np.uint32(0))
+    sizes = ip4.header_bytes(header["version_and_length"])
+    if common(sizes) != ip4.HEADER.itemsize:
+        datagram = buffers.bytes_at(udp.HEADER)[buffers.addresses(frame) + sizes]
+    return ~intact | is_udp & (datagram["length"] > header["length"])
 
 
 def _check_sources(ctx: Context, frame: Frame, header: NDArray[np.void], errors: NDArray[np.int32], received: bool) -> NDArray[np.int32]:

@@ -7,7 +7,8 @@ from numpy.typing import NDArray
 
 from vppsh.engine.context import Context
 from vppsh.engine.features.ip4.flow_hash import GTPU_PORT
-from vppsh.engine.fib.flow_hash import FlowHashConfig, FlowHashSettings, Words, by_config, ends, mixed64
+from vppsh.engine.fib.flow_hash import FLOW_LABEL as WITH_LABEL
+from vppsh.engine.fib.flow_hash import GTPV1_TEID, PROTO, FlowHashSettings, Words, by_config, ends, mixed64
 from vppsh.engine.frame import Frame
 from vppsh.engine.wire import ip_protocol
 
@@ -71,12 +72,12 @@ def _hash_under(header: np.ndarray, protocol: NDArray[np.uint8], ports: np.ndarr
     with_ports = ((protocol == ip_protocol.UDP) | (protocol == ip_protocol.TCP)).astype(np.uint64)
     src, dst = header["src"][:, 0] ^ header["src"][:, 1], header["dst"][:, 0] ^ header["dst"][:, 1]
     a, b, c = ends(config, src, dst, ports["src"] * with_ports, ports["dst"] * with_ports)
-    if config & FlowHashConfig.PROTO:
+    if config & PROTO:
         b = b ^ protocol
     c = c ^ U64(router_id << 32)
-    if config & FlowHashConfig.FLOW_LABEL:
+    if config & WITH_LABEL:
         c = c ^ (header["first"] & FLOW_LABEL)
-    if config & FlowHashConfig.GTPV1_TEID:
+    if config & GTPV1_TEID:
         gtpu = (header["protocol"] == ip_protocol.UDP) & (header["ports"]["dst"] == GTPU_PORT)
         a = np.where(gtpu, a ^ header["teid"], a)
     return mixed64(a, b, c)

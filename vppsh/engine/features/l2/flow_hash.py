@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 from vppsh.engine.context import Context
 from vppsh.engine.features.ethernet.ethertypes import as_loaded
 from vppsh.engine.features.ip4.flow_hash import flow_hash as ip4_flow_hash
+from vppsh.engine.features.ip4.flow_hash import hash_of_flow
 from vppsh.engine.features.ip6.flow_hash import flow_hash as ip6_flow_hash
 from vppsh.engine.features.mpls.flow_hash import flow_hash as mpls_flow_hash
-from vppsh.engine.fib.flow_hash import Words, hashed
+from vppsh.engine.fib.flow_hash import FlowHashSettings, Words, hashed
 from vppsh.engine.fib.load_balance import FLOW_HASH_DEFAULT
 from vppsh.engine.frame import Frame
 from vppsh.engine.uniform import common
@@ -63,12 +64,12 @@ def _of_type(ctx: Context, frame: Frame, kind: int, length: int) -> Words:
 def _ip4(ctx: Context, frame: Frame, length: int) -> Words:
     """Of one flow, which many frames are, one packet is hashed for all."""
     buffers = ctx.buffers
-    if frame.n > 1:
-        flows = buffers.load(frame, FLOW, length + FLOW_AT).tobytes()
-        same = flows == flows[: FLOW.itemsize] * frame.n and common(buffers.load(frame, OCTET, length + PROTOCOL_AT)) is not None
-        if same:
-            first = frame.pick(buffers, np.zeros(1, np.intp))
-            return np.broadcast_to(ip4_flow_hash(ctx, first, _config(1), length), (frame.n,))
+    flows = buffers.load(frame, FLOW, length + FLOW_AT).tobytes()
+    if flows == flows[: FLOW.itemsize] * frame.n:
+        protocol = common(buffers.load(frame, OCTET, length + PROTOCOL_AT))
+        if protocol is not None:
+            one = hash_of_flow(flows[: FLOW.itemsize], protocol, ctx.get(FlowHashSettings).router_id)
+            return np.full(frame.n, one, np.uint32)
     return ip4_flow_hash(ctx, frame, _config(frame.n), length)
 
 

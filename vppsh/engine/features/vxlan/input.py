@@ -13,7 +13,7 @@ from vppsh.engine.exact_table import MISSING
 from vppsh.engine.features.vxlan.tunnels import VxlanTunnels
 from vppsh.engine.fib.types import Protocol
 from vppsh.engine.frame import Frame
-from vppsh.engine.tunnel.udp_decap import Found, Outer, by_sender, deliver, is_group, outer_of
+from vppsh.engine.tunnel.udp_decap import Found, Outer, alike, by_sender, deliver, deliver_all, is_group, outer_of
 from vppsh.engine.wire import vxlan
 from vppsh.registry import error, node
 
@@ -25,6 +25,7 @@ ERRORS = (
     error("no_such_tunnel", "no such tunnel packets"),
     error("bad_flags", "packets with bad flags field in vxlan header"),
 )
+WHOLE = np.dtype((np.void, vxlan.HEADER.itemsize))
 ADDRESS_BITS, PORT_SHIFT, TABLE_SHIFT = np.uint64(32), np.uint64(48), np.uint64(32)
 
 
@@ -74,8 +75,31 @@ def find_tunnels(tunnels: VxlanTunnels, outer: Outer, networks: NDArray[np.integ
     return Found(number, number, counted)
 
 
+def _one_tunnel(ctx: Context, frame: Frame, protocol: Protocol) -> tuple[int, int] | None:
+    """The tunnel and the network of all packets of a frame, if they have the same, and it is one."""
+    headers = ctx.buffers.load(frame, WHOLE).tobytes()
+    if headers[0] != vxlan.FLAG_VNI or headers != headers[: WHOLE.itemsize] * frame.n:
+        return None
+    outer = alike(ctx, frame, protocol)
+    if outer is None:
+        return None
+    first = np.frombuffer(headers, vxlan.HEADER, 1)
+    found = find_tunnels(ctx.get(VxlanTunnels), outer, first["vni_and_reserved"], protocol)
+    if found.number[0] == MISSING or found.counted is not None:
+        return None
+    return int(found.number[0]), int(first["vni_and_reserved"][0]) >> vxlan.VNI_SHIFT
+
+
 def _input(ctx: Context, frame: Frame, protocol: Protocol) -> Nexts:
     buffers, tunnels = ctx.buffers, ctx.get(VxlanTunnels)
+    one = _one_tunnel(ctx, frame, protocol)
+    if one is not None:
+        number, vni = one
+        slot = int(tunnels.decap_next[number])
+        for _, index in ctx.traced(frame):
+            ctx.trace(index, InputTrace(number, vni, slot))
+        buffers.advance(frame, vxlan.HEADER.itemsize)
+        return deliver_all(ctx, frame, tunnels, number, slot, always_l2=True)
     # Load.
     header = buffers.load(frame, vxlan.HEADER)
     flags, networks = header["flags"], header["vni_and_reserved"]

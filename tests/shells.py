@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from vppsh.commands import echo, exec, macros, percent, quit, show_cli, show_version, terminal, wait
+from vppsh.commands import echo, exec, macros, quit, show_cli, show_version, terminal, wait
+from vppsh.commands.shell import percent, target
 from vppsh.grammar.reader import Reader
 from vppsh.registry import Catalog, Declaration, live
 from vppsh.session import Session
 
-SHELL_COMMANDS = (echo, exec, macros, percent, quit, show_cli, show_version, terminal, wait)
+SHELL_COMMANDS = (echo, exec, macros, percent, quit, show_cli, show_version, target, terminal, wait)
 
 
 class FakeEngine:

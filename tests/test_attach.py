@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 import socket
 import subprocess
 import sys
@@ -110,3 +112,59 @@ def test_nobody_greets(tmp_path: Path) -> None:
         )
     assert done.returncode == 3
     assert b"closed before VPP greeted" in done.stderr
+
+
+def test_pipes_are_those_of_vppsh(server: Server, vppsh: Run) -> None:
+    done = vppsh("attach", server.path, "show version | count")
+    assert (done.returncode, done.stdout) == (0, "1\n")
+    assert "%target" in vppsh("attach", server.path, "%help").stdout
+
+
+def test_several_targets(server: Server, vppsh: Run, tmp_path: Path) -> None:
+    def two(*arguments: str) -> subprocess.CompletedProcess[str]:
+        return vppsh("attach", "--target", f"a={server.path}", "--target", f"b={server.path}", *arguments)
+
+    assert two("@all echo one").stdout == "== a, b (2 of 2)\none\n"
+    assert two("echo on a").stdout == "on a\n"
+    assert two("@all", "echo one", "|", "diff").stdout == "== a, b answer the same\n"
+    done = two("--output", "json", "@all frobnicate")
+    assert done.returncode == 1
+    found = json.loads(done.stdout)
+    assert [(entry["target"], entry["failed"], entry["text"]) for entry in found] == [
+        ("a", True, "unknown input `frobnicate'\n"),
+        ("b", True, "unknown input `frobnicate'\n"),
+    ]
+    done = vppsh("attach", "--target", f"a={server.path}", "--target", f"b={tmp_path}/none", "@all echo one")
+    assert done.returncode == 3
+    assert done.stdout == f"== a (1 of 2)\none\n== b (1 of 2)\n{tmp_path}/none: no such socket; is VPP running?\n"
+    done = vppsh("attach", "--target", "nonsense", "show version")
+    assert (done.returncode, done.stdout) == (2, "")
+
+
+def test_json_of_one(server: Server, vppsh: Run) -> None:
+    done = vppsh("attach", "--output", "json", server.path, "echo one")
+    assert done.returncode == 0
+    [found] = json.loads(done.stdout)
+    assert (found["target"], found["failed"], found["text"]) == ("vpp", False, "one\n")
+    assert vppsh("attach", "--output", "json", server.path).returncode == 2
+
+
+def test_read_only(server: Server, vppsh: Run) -> None:
+    done = vppsh("attach", "--read-only", server.path, "create loopback interface instance 99")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == "vppsh: read-only: `create loopback interface' may change something\n"
+    assert "loop99" not in vppsh("attach", "--read-only", server.path, "show interface").stdout
+
+
+def test_secrets_are_masked(server: Server, vppsh: Run) -> None:
+    key = "00112233445566778899aabbccddeeff"
+    sa = f"ipsec sa add 77 spi 77 esp crypto-alg aes-gcm-128 crypto-key {key}"
+    assert vppsh("attach", server.path, sa).returncode == 0
+    index = re.search(r"\[(\d+)\] sa 77 ", vppsh("attach", server.path, "show ipsec sa").stdout)
+    assert index is not None
+    line = f"show ipsec sa {index[1]}"
+    assert re.search(r"crypto alg aes-gcm-128 key <masked:[0-9a-f]{8}>\n", vppsh("attach", server.path, line).stdout)
+    assert key in vppsh("attach", "--insecure", server.path, line).stdout
+    done = vppsh("attach", server.path, stdin=f"{sa}\n")
+    assert done.returncode == 1
+    assert key not in done.stdout + done.stderr

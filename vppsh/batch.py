@@ -9,8 +9,10 @@ from pathlib import Path
 
 from vppsh.errors import ExitStatus, InputFileError
 from vppsh.grammar.scripts import run_lines
-from vppsh.session import Answer, Session
+from vppsh.session import Session
+from vppsh.shell import Shell
 from vppsh.startup import make_session
+from vppsh.targets.base import Answer
 
 PROMPT = "vpp# "
 
@@ -50,7 +52,7 @@ def run_script(session: Session, name: str) -> ExitStatus:
 
 
 def execute(
-    session: Session, lines: Iterable[tuple[str, str]], *, echo: bool = False, keep_going: bool = False, quiet: bool = False
+    session: Shell, lines: Iterable[tuple[str, str]], *, echo: bool = False, keep_going: bool = False, quiet: bool = False
 ) -> ExitStatus:
     """Execute lines, each with the place it comes from; the dataplane runs after each one until it is idle."""
     status = ExitStatus.OK
@@ -61,14 +63,14 @@ def execute(
         if not quiet or answer.failed:
             _show(answer)
         if answer.failed:
-            status = ExitStatus.FAILED
+            status = max(status, ExitStatus.UNREACHABLE if answer.unreachable else ExitStatus.FAILED)
             if not keep_going:
                 sys.stdout.flush()
                 sys.stderr.write(f"vppsh: {place}: the line failed\n")
                 break
         if session.closed:
             break
-        session.engine.run_until_idle()
+        session.settle()
     sys.stdout.flush()
     return status
 

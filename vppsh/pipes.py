@@ -1,4 +1,4 @@
-"""What may follow a line: `| grep RE`, `| head N`, `| tail N`, `| count`, `| json`, `> file`, `>> file`.
+"""What may follow a line: `| grep RE`, `| head N`, `| tail N`, `| count`, `| json`, `| diff`, `> file`, `>> file`.
 
 A pipe is one only where VPP's own lines have no use for it: outside braces, with blanks around it, and
 before the name of a filter (or, for `>`, before one word that ends the line). `\\|` and `\\>` are never pipes.
@@ -37,11 +37,16 @@ class Pipeline:
     line: str
     stages: tuple[Stage, ...] = ()
 
+    @property
+    def comparison(self) -> Stage | None:
+        """The stage that compares what several targets answered."""
+        return next((stage for stage in self.stages if stage.name == COMPARE), None)
+
     def apply(self, answers: Sequence[str]) -> str:
         """The answer after the last stage; raises UsageError for arguments that a filter does not understand."""
         text = "".join(answers)
         for number, stage in enumerate(self.stages):
-            if stage.name == "json":
+            if stage.name == JSON:
                 if number:
                     raise UsageError("json: must be the first filter: it turns the command's own answer into JSON")
                 text = _as_json(answers, self.line)
@@ -103,7 +108,9 @@ FILTER_HELP = {
     "tail": "the last lines: tail [N]",
     "count": "how many lines",
     "json": "the structured form",
+    "diff": "what targets answer differently: @a,b LINE | diff, LINE | diff @NAME",
 }
+JSON, COMPARE = "json", "diff"
 REDIRECTS = {">": "w", ">>": "a"}
 
 
@@ -130,7 +137,7 @@ def split_pipes(line: str) -> Pipeline:
     for found in _PIPE.finditer(line):
         if inert[found.end("filter") - 1 if found["filter"] else found.start("redirect")]:
             continue
-        if found["filter"] in FILTERS or found["filter"] == "json":
+        if found["filter"] in FILTER_HELP:
             cuts.append((found.start(), Stage(found["filter"], "")))
         elif found["redirect"]:
             cuts.append((found.start(), Stage(found["redirect"], found["file"])))

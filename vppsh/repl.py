@@ -15,7 +15,9 @@ from vppsh.prompt.interrupt import breakable, interruptible, unbreakable
 from vppsh.prompt.loading import Loader
 from vppsh.prompt.screen import Screen, harmless, plain, visible_length
 from vppsh.prompt.typed import EMPTY, Kind, LineReader, Typed, lines_of
-from vppsh.session import Answer, Session, Terminal
+from vppsh.session import Session
+from vppsh.targets.base import Answer
+from vppsh.terminal import Terminal
 
 if TYPE_CHECKING:
     from vppsh.prompt.editor import Editor

@@ -11,20 +11,38 @@ from vppsh.grammar.reader import Reader
 if TYPE_CHECKING:
     from vppsh.engine.engine import Engine
     from vppsh.session import Session
+    from vppsh.shell import Shell
 
 
-class CommandContext:
-    """Where a line is executed.
+class ShellContext:
+    """Where a `%` command is executed.
 
-    engine   the dataplane
-    session  the session that the line was typed into
+    session  the shell that the line was typed into
     input    the reader of the command's input, for what its arguments left and for quoting it in errors
     """
 
-    def __init__(self, engine: Engine, session: Session) -> None:
-        self.engine = engine
+    def __init__(self, session: Shell) -> None:
         self.session = session
         self.input = Reader("")
+
+    def resolver(self, kind: str) -> Resolver:
+        """The live names of one kind."""
+        found: Resolver = self.session.speaks()[1].resolver(kind)
+        return found
+
+
+class CommandContext(ShellContext):
+    """Where a line of VPP's is executed.
+
+    engine   the dataplane
+    session  the session that the line was typed into
+    """
+
+    session: Session
+
+    def __init__(self, engine: Engine, session: Session) -> None:
+        super().__init__(session)
+        self.engine = engine
         self._resolvers: dict[str, Resolver] = {}
 
     def resolver(self, kind: str) -> Resolver:

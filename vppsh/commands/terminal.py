@@ -12,7 +12,7 @@ from vppsh.grammar.arguments import Args, Argument, Candidate, Context, Follow, 
 from vppsh.registry import command
 
 if TYPE_CHECKING:
-    from vppsh.session import Terminal
+    from vppsh.terminal import Terminal
 
 ON_OFF = {"on": True, "off": False}
 UNKNOWN_PARAMETER = "unknown parameter: `%U`"

@@ -75,8 +75,7 @@ class Names:
 
 def names_of(session: Session) -> Names:
     """The names of what a session's engine has now."""
-    resolver = session.context.resolver
-    return Names(frozenset(resolver("interface").names()), frozenset(resolver("node").names()))
+    return Names(frozenset(session.names("interface")), frozenset(session.names("node")))
 
 
 def _word(lexer: AnswerLexer, found: re.Match[str], context: Any = None) -> Iterator[tuple[int, _TokenType, str]]:

@@ -21,7 +21,8 @@ from vppsh.prompt.typed import Kind, Typed
 
 if TYPE_CHECKING:
     from vppsh.prompt.dataplane import Dataplane
-    from vppsh.session import Session, Terminal
+    from vppsh.session import Session
+    from vppsh.terminal import Terminal
 
 # Rows kept free for completions, and what else has to fit on a small terminal: the line, the toolbar, a search.
 MENU_ROWS = 5

@@ -17,7 +17,7 @@ from prompt_toolkit.history import FileHistory
 from vppsh.prompt.typed import parts
 
 if TYPE_CHECKING:
-    from vppsh.session import Terminal
+    from vppsh.terminal import Terminal
 
 MAX_LINES = 5000
 # A file this much longer than needed is cut when the shell starts.

@@ -27,7 +27,7 @@ from vppsh.prompt.screen import visible_length
 if TYPE_CHECKING:
     from vppsh.prompt.dataplane import Dataplane
     from vppsh.prompt.screen import Screen
-    from vppsh.session import Terminal
+    from vppsh.terminal import Terminal
 
 CLEAR = "\x1b[2J\x1b[1;1H"
 CLEAR_LINE = "\x1b[2K"

@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from vppsh.session import Terminal
+    from vppsh.terminal import Terminal
 
 # VPP takes no terminal for larger than this, and one without a size for a VT100.
 LARGEST = 512

@@ -15,8 +15,10 @@ from vppsh.serve.editing import PROMPT, LineEditor
 from vppsh.serve.keyboard import AT_PROMPT, IN_PAGER, LONGEST, Key, read_key
 from vppsh.serve.output import Output
 from vppsh.serve.pager import ServedPager
-from vppsh.session import Answer, Session, Terminal
+from vppsh.session import Session
+from vppsh.targets.base import Answer
 from vppsh.targets.telnet import Command, Option, server_greeting
+from vppsh.terminal import Terminal
 
 # How long a client may take to tell its terminal before it is greeted anyway.
 WELCOME_AFTER = 1.0

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 
 from vppsh.serve.keyboard import Key
 from vppsh.serve.output import Output
-from vppsh.session import Terminal
+from vppsh.terminal import Terminal
 
 PROMPT = b"vpp# "
 BELL = b"\a"

@@ -6,7 +6,7 @@ import re
 
 from vppsh.serve.keyboard import Key
 from vppsh.serve.output import Output
-from vppsh.session import Terminal
+from vppsh.terminal import Terminal
 
 _LINE = re.compile(rb"[^\n]*\n|[^\n]+")
 BOLD, RESET = b"\x1b[1m", b"\x1b[0m"

@@ -91,6 +91,7 @@ class Server:
         self._connected = 0
         self._running: Session | None = None
         self._ending = False
+        self._devices: int | None = None
 
     @property
     def sessions(self) -> list[Session]:
@@ -142,6 +143,7 @@ class Server:
 
     def _turn(self, pause: float) -> None:
         """Wait for clients at most so long, and serve those that want something."""
+        self._watch_devices()
         deadlines = [client.deadline for client in self._clients if client.deadline is not None]
         if deadlines:
             pause = min(pause, max(min(deadlines) - monotonic(), 0.0))
@@ -155,6 +157,16 @@ class Server:
             if client.deadline is not None and client.deadline <= now:
                 client.welcome()
                 self._flush(client)
+
+    def _watch_devices(self) -> None:
+        """Wake up when a device of the dataplane has something to read."""
+        devices = None if self._dataplane.broken is not None else self._engine.descriptors.fileno()
+        if devices != self._devices:
+            if self._devices is not None:
+                self._selector.unregister(self._devices)
+            if devices is not None:
+                self._selector.register(devices, selectors.EVENT_READ)
+            self._devices = devices
 
     def _accept(self) -> None:
         with suppress(BlockingIOError, ConnectionAbortedError):

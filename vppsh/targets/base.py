@@ -20,6 +20,7 @@ class Answer:
     aside   what belongs to standard error: what `exec` printed (VPP writes that to its own standard output,
             not to the session), and notices such as that VPP was restarted
     fault   the exception, when the line met a fault of vppsh's own
+    unreachable  a target could not be reached, went away, or took too long
     """
 
     text: str
@@ -27,6 +28,7 @@ class Answer:
     data: tuple[Any, ...] = ()
     aside: str = ""
     fault: Exception | None = None
+    unreachable: bool = False
 
 
 NOTHING = Answer("")

@@ -85,8 +85,13 @@ class SocketTarget:
 
     cluster = False
 
-    def __init__(self, path: str | None = None, name: str = "vpp", patience: float = PATIENCE) -> None:
-        """Remember where it is; the first line connects. Raises TargetError when no path is given and none is found."""
+    def __init__(self, path: str | None = None, name: str = "vpp", *, patience: float = PATIENCE, timeout: float | None = None) -> None:
+        """Remember where it is; the first line connects. Raises TargetError when no path is given and none is found.
+
+        patience  seconds to wait for a VPP that was there and is gone
+        timeout   seconds that an answer may take when `execute` is not told
+        """
+        self._timeout = timeout
         self.name = name
         self.where = find_socket() if path is None else path
         self._patience = patience
@@ -105,6 +110,7 @@ class SocketTarget:
         """Answer a line in the lasting session, connected anew when VPP was restarted."""
         with self._lock:
             self._interrupted = False
+            timeout = self._timeout if timeout is None else timeout
             notice = self._ready()
             pieces: list[bytes] = []
             try:

@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 from vppsh import __version__
-from vppsh.commands.context import CommandContext
+from vppsh.commands.context import ShellContext
 from vppsh.errors import CommandError, InputFileError
 from vppsh.grammar.arguments import Args, file_name, floating, optional, rest_of_line, string
 from vppsh.grammar.scripts import run_lines
@@ -30,7 +30,7 @@ A bar or an arrow that is meant for VPP is written \\| or \\>.
 
 
 @command("%help", optional(string("name")), help="%help [COMMAND]")
-def percent_help(ctx: CommandContext, args: Args) -> str:
+def percent_help(ctx: ShellContext, args: Args) -> str:
     """The commands of the shell, or one of them in full."""
     shell = ctx.session.shell.root.children
     if args.name is None:
@@ -43,20 +43,20 @@ def percent_help(ctx: CommandContext, args: Args) -> str:
 
 
 @command("%sleep", floating("seconds").or_error("expected seconds, got `%U'"), help="%sleep SECONDS")
-def percent_sleep(ctx: CommandContext, args: Args) -> None:
+def percent_sleep(ctx: ShellContext, args: Args) -> None:
     """Let the dataplane run for that long: timers, ageing and retries go on."""
     if not 0 <= args.seconds <= MAX_SLEEP:
         raise CommandError(f"seconds must be between 0 and {MAX_SLEEP:.0f}")
-    ctx.engine.run_for(args.seconds)
+    ctx.session.pause(args.seconds)
 
 
 @command("%time", rest_of_line("line").or_error("expected a line to execute"), help="%time LINE")
-def percent_time(ctx: CommandContext, args: Args) -> str:
+def percent_time(ctx: ShellContext, args: Args) -> str:
     """Execute a line and say how long it took, and how long the dataplane then ran."""
     start = time.perf_counter()
     answer = ctx.session.execute_nested(args.line)
     executed = time.perf_counter()
-    ctx.engine.run_until_idle()
+    ctx.session.settle()
     settled = time.perf_counter()
     timing = f"line {1e3 * (executed - start):.3f} ms, dataplane {1e3 * (settled - executed):.3f} ms"
     if answer.failed:
@@ -65,7 +65,7 @@ def percent_time(ctx: CommandContext, args: Args) -> str:
 
 
 @command("%save", file_name("file").or_error("expected a file name"), help="%save FILE")
-def percent_save(ctx: CommandContext, args: Args) -> str:
+def percent_save(ctx: ShellContext, args: Args) -> str:
     """Write the lines of VPP's that this session executed without error to a file that `vppsh run` and `%source` read."""
     lines = ctx.session.accepted
     text = "".join(f"{line}\n" for line in lines)
@@ -77,7 +77,7 @@ def percent_save(ctx: CommandContext, args: Args) -> str:
 
 
 @command("%source", file_name("file").or_error("expected a file name"), help="%source FILE")
-def percent_source(ctx: CommandContext, args: Args) -> str:
+def percent_source(ctx: ShellContext, args: Args) -> str:
     """Execute the lines of a file as if typed, each followed by a run of the dataplane; the first one that fails ends it."""
     try:
         if Path(args.file).expanduser().is_fifo():
@@ -92,7 +92,7 @@ def percent_source(ctx: CommandContext, args: Args) -> str:
             answers.append(answer.text)
             if answer.failed:
                 raise CommandError(f"{args.file}:{line.number}: the line failed", output="".join(answers))
-            ctx.engine.run_until_idle()
+            ctx.session.settle()
     except InputFileError as error:
         raise CommandError(str(error), output="".join(answers)) from error
     return "".join(answers)

@@ -1,0 +1,1 @@
+"""The shell's own commands that need no engine: those that a prompt on somebody else's VPP has as well."""

@@ -111,6 +111,19 @@ def test_errors(vppsh: Run, trace: Path, options: tuple[str, ...], status: int, 
     assert message in done.stderr
 
 
+def test_packets_are_followed_over_files(vppsh: Run, trace: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other.txt"
+    other.write_text(shown(forwarded(start=700000)))
+    done = vppsh("trace", "--follow", trace, other, "--filter", "port 53", "--max", "1")
+    assert done.returncode == 0
+    assert done.stdout.startswith("[1] udp 10.0.0.2:1234 -> 10.1.0.2:53\n")
+    assert f"{trace}: 3 packets, 1 of them in another trace too\n    2 only here: dropped by ip4-lookup" in done.stdout
+    value = json.loads(vppsh("trace", "--follow", trace, other, "--output", "json").stdout)
+    assert [len(journey) for journey in value["journeys"]] == [2, 1, 1]
+    assert vppsh("trace", "--follow", trace, other, "--filter", "arp").returncode == 1
+    assert vppsh("trace", "--follow", trace, other, "--output", "dot").returncode == 2
+
+
 def test_a_file_without_packets_is_a_failure(vppsh: Run, tmp_path: Path) -> None:
     path = tmp_path / "prose.txt"
     path.write_text("nothing here\n")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import json
 import shutil
 import sys
 from collections.abc import Iterable, Iterator
@@ -14,6 +15,9 @@ from vppsh.errors import ExitStatus, OutputFileError, UsageError
 from vppsh.progress import Progress
 from vppsh.traces.export import write_pcapng
 from vppsh.traces.expression import compile_filter
+from vppsh.traces.follow import follow
+from vppsh.traces.journeys import chosen, journeys_value, show_journeys
+from vppsh.traces.model import Packet
 from vppsh.traces.report import Question, Request, answer, answer_diff
 from vppsh.traces.source import TraceFile
 from vppsh.traces.text import Item
@@ -42,6 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     what.add_argument("--group", action="store_true", help="packets of one path together, with counts and the time of each step")
     what.add_argument("--top", metavar="KIND", choices=tuple(KINDS), help=f"the most frequent: {', '.join(KINDS)}")
     what.add_argument("--diff", metavar="OTHER", help="compare the files with this one: paths that appear, vanish, change")
+    what.add_argument("--follow", action="store_true", help="the same packets in several files (nodes, captures) on one timeline")
     parser.add_argument("--max", metavar="N", type=_count, help="at most N packets, groups or lines")
     parser.add_argument(
         "--output", metavar="FORM", choices=FORMS, help=f"{', '.join(FORMS)} (default: by the name given with --write, else text)"
@@ -61,6 +66,8 @@ def main(options: argparse.Namespace) -> int:
     request = _request(options, form)
     if options.diff is not None:
         return _diff(request, options)
+    if options.follow:
+        return _follow(request, options)
     items = _items(options.files)
     if form == "pcapng":
         return _pcapng(request, items, options.write)
@@ -105,6 +112,22 @@ def _diff(request: Request, options: argparse.Namespace) -> int:
     with _writing(options.write) as out:
         out.write(text.encode(errors="surrogateescape"))
     return ExitStatus.FAILED if differs else ExitStatus.OK
+
+
+def _follow(request: Request, options: argparse.Namespace) -> int:
+    if request.question is not Question.PACKETS or (options.output or "text") not in ("text", "json"):
+        raise UsageError("--follow answers as text or json")
+    traces = [(name, [item for item in _items([name]) if isinstance(item, Packet)]) for name in options.files]
+    found = follow(traces)
+    if request.as_json:
+        text = json.dumps(journeys_value(found, request.keep, request.limit), indent=2, ensure_ascii=False) + "\n"
+    else:
+        text = show_journeys(found, request.keep, request.limit)
+    with _writing(options.write) as out:
+        out.write(text.encode(errors="surrogateescape"))
+    request.count["read"] = sum(len(packets) for _, packets in traces)
+    request.count["kept"] = len(chosen(found, request.keep))
+    return _status(request, options)
 
 
 def _pcapng(request: Request, items: Iterable[Item], name: str | None) -> int:

@@ -52,9 +52,14 @@ def has_kind(kind: str) -> bool:
     """Whether the kernel has links of a kind (`ipip`, `gre`, `vxlan`, `wireguard` ...)."""
     if WHY_NOT:
         return False
+    ends = "local 10.0.0.1 remote 10.0.0.2"
+    extra = {"vxlan": "id 1 dstport 4789", "vlan": "id 1", "ipip": ends, "gre": ends, "sit": ends}
     with namespace() as name:
-        extra = {"vxlan": "id 1 dstport 4789", "ipip": "local 10.0.0.1 remote 10.0.0.2", "gre": "local 10.0.0.1 remote 10.0.0.2"}
-        command = f"ip -n {name} link add probe0 type {kind} {extra.get(kind, '')}"
+        below = ""
+        if kind == "vlan":
+            subprocess.run(shlex.split(f"ip -n {name} link add below0 type veth peer name below1"), check=True)
+            below = "link below0"
+        command = f"ip -n {name} link add {below} name probe0 type {kind} {extra.get(kind, '')}"
         return not subprocess.run(shlex.split(command), capture_output=True, check=False).returncode
 
 

@@ -12,6 +12,7 @@ from types import ModuleType
 
 import numpy as np
 import pytest
+from peers import WHY_NOT, needs_peers
 
 ROOT = Path(__file__).resolve().parent.parent
 RECIPES = ROOT / "recipes"
@@ -31,6 +32,8 @@ def make_pcap() -> ModuleType:
 
 @pytest.mark.parametrize("recipe", sorted(RECIPES.glob("*.vpp")), ids=lambda path: path.stem)
 def test_recipe_runs(recipe: Path, vppsh: Run) -> None:
+    if WHY_NOT and "Needs root" in recipe.read_text():
+        pytest.skip(WHY_NOT)
     done = vppsh("run", "--echo", recipe)
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stderr == ""
@@ -45,6 +48,16 @@ def test_first_packet_is_forwarded_and_traced(vppsh: Run) -> None:
     assert nodes == ["pg-input", "ethernet-input", "ip4-input", "ip4-lookup", "ip4-rewrite", "pg1-output", "pg1-tx"]
     assert re.search(r"^pg1\s.* tx packets\s+10$", answer, re.MULTILINE), answer
     assert "Packet 2" not in trace
+
+
+@needs_peers
+def test_the_host_answers_in_the_recipe_of_the_tap(vppsh: Run) -> None:
+    answer = vppsh("run", RECIPES / "tap.vpp").stdout
+    assert re.search(r"116 bytes from 192\.0\.2\.2: icmp_seq=2 ttl=64", answer), answer
+    trace = answer.partition("Packet 1")[2]
+    nodes = re.findall(r"^\d\d:\d\d:\d\d:\d{6}: (\S+)", trace, re.MULTILINE)
+    assert nodes[:3] == ["tap-input", "ethernet-input", "ip4-input"]
+    assert nodes[-1] == "ip4-icmp-echo-reply"
 
 
 def test_the_tunnel_of_the_recipe_moves_with_its_underlay(vppsh: Run) -> None:

@@ -281,6 +281,12 @@ class Wireguard:
             self.peer_of[row] = NOBODY
             peer.adjacencies.remove(row)
 
+    def peers_of(self, adjacencies: NDArray[np.int32]) -> NDArray[np.int32]:
+        """The peers that adjacencies lead to; a stream can bring packets with any number."""
+        found = self.peer_of.take(adjacencies, mode="clip")
+        wild = (adjacencies < 0) | (adjacencies >= len(self.peer_of))
+        return np.where(wild, np.int32(NOBODY), found) if np.count_nonzero(wild) else found
+
     def _adjacency_freed(self, adjacency: Adjacency) -> None:
         self._leave(adjacency.index)
 

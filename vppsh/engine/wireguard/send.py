@@ -121,7 +121,7 @@ class Sender:
     def _send(self, protocol: Protocol, header: bytes, message: bytes, fib_index: int) -> bool:
         """Let a message find its way; False when there is no buffer for it."""
         buffers = self._engine.buffers
-        index = make_packet(buffers, _complete(protocol, header + message))
+        index = make_packet(buffers, completed(protocol, header + message))
         if index is None:
             return False
         rows = np.array([index], np.int32)
@@ -131,8 +131,8 @@ class Sender:
         return True
 
 
-def _complete(protocol: Protocol, packet: bytes) -> bytes:
-    """Fill in lengths and checksums of the template in front of a message; UDP over IPv4 goes without."""
+def completed(protocol: Protocol, packet: bytes) -> bytes:
+    """A packet whose lengths and checksums are those of the template, with right ones; UDP over IPv4 goes without checksum."""
     data = bytearray(packet)
     at = ip4.HEADER.itemsize if protocol is Protocol.IP4 else ip6.HEADER.itemsize
     length = len(data) - at

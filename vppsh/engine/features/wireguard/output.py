@@ -21,15 +21,14 @@ from vppsh.engine.frame import Frame
 from vppsh.engine.ipsec.matrix import PacketMatrix, columns, largest
 from vppsh.engine.l4_checksum import ip6_l4_checksums
 from vppsh.engine.tunnel.outer import set_ip4_length, set_ip6_length
+from vppsh.engine.uniform import common
 from vppsh.engine.wire import ip4, ip6, udp
-from vppsh.engine.wire.checksum import checksum
 from vppsh.engine.wire.ip4 import format_ip4_header
 from vppsh.engine.wire.ip6 import format_ip6_header
-from vppsh.engine.wire.ip_protocol import UDP
 from vppsh.engine.wire.wireguard import DATA, TAG_BYTES, MessageType
 from vppsh.engine.wireguard.interfaces import Wireguard
 from vppsh.engine.wireguard.peer import UDP_BYTES, Peer
-from vppsh.engine.wireguard.send import Sender
+from vppsh.engine.wireguard.send import Sender, completed
 from vppsh.engine.wireguard.session import Keypair
 from vppsh.engine.wireguard.timers import Timers
 from vppsh.registry import error, feature, node
@@ -45,6 +44,8 @@ ERRORS = (
 )
 PEER, KEYPAIR, NO_BUFFERS = 1, 2, 3
 IP_BYTES = {Protocol.IP4: ip4.HEADER.itemsize, Protocol.IP6: ip6.HEADER.itemsize}
+BY_HEADER = {size + UDP_BYTES + DATA.itemsize: protocol for protocol, size in IP_BYTES.items()}
+"""The outer version, by how much the midchain wrote."""
 FIELD = np.dtype(">u2")
 LENGTH_AT, CHECKSUM_AT = 4, 6
 LENGTH_VALID = np.uint32(BufferFlag.TOTAL_LENGTH_VALID)
@@ -68,6 +69,30 @@ def format_output_trace(view: Any, record: OutputTrace) -> str:
     return f"peer: {record.peer}\n  Encrypted packet: {show(record.header, TRACE_INDENT)}:$U"
 
 
+@dataclass(frozen=True)
+class Job:
+    """How packets are encrypted: the outer version, and the keys."""
+
+    protocol: Protocol
+    keypair: Keypair
+
+    @property
+    def udp_at(self) -> int:
+        """Where UDP begins."""
+        return IP_BYTES[self.protocol]
+
+    @property
+    def message_at(self) -> int:
+        """Where the message begins."""
+        return IP_BYTES[self.protocol] + UDP_BYTES
+
+    def headers(self, numbers: NDArray[np.uint64]) -> NDArray[np.void]:
+        """The headers of messages with numbers."""
+        headers = np.empty(len(numbers), DATA)
+        headers["type"], headers["receiver"], headers["counter"] = MessageType.DATA, self.keypair.remote, numbers
+        return headers
+
+
 def _by_peer(ctx: Context, frame: Frame, number: int) -> Slots:
     """The packets for one peer."""
     buffers = ctx.buffers
@@ -75,6 +100,11 @@ def _by_peer(ctx: Context, frame: Frame, number: int) -> Slots:
     if peer is None:
         buffers.error[frame.rows] = ctx.error_base + PEER
         return DROP
+    begins = buffers.save_rewrite_length[frame.rows]
+    begin = common(begins)
+    protocol = None if begin is None else BY_HEADER.get(begin)
+    if begin is None or protocol is None or int(buffers.current_length[frame.rows].min()) < begin:
+        return _sort_out(ctx, frame, number, begins)
     keypair = peer.session.current
     if keypair is None:
         ctx.get(Sender).handshake(peer)
@@ -84,118 +114,105 @@ def _by_peer(ctx: Context, frame: Frame, number: int) -> Slots:
     timers.authentic_sent(peer)
     timers.data_sent(peer)
     first, granted = keypair.take_counters(frame.n) if keypair.usable(ctx.now) else (0, 0)
-    if granted < frame.n:
-        ctx.get(Sender).handshake(peer)
-        peer.established = False
-        if not granted:
-            return DROP
-    elif keypair.wears_out(ctx.now):
+    if granted < frame.n or keypair.wears_out(ctx.now):
         ctx.get(Sender).handshake(peer)
     if granted == frame.n:
-        return _numbered(ctx, frame, peer, keypair, first)
+        return _numbered(ctx, frame, Job(protocol, keypair), first)
+    peer.established = False
     nexts = np.full(frame.n, DROP, np.int32)
-    nexts[:granted] = _numbered(ctx, frame.pick(buffers, np.arange(granted)), peer, keypair, first)
+    if granted:
+        nexts[:granted] = _numbered(ctx, frame.pick(buffers, np.arange(granted)), Job(protocol, keypair), first)
     frame.offset = None
     return nexts
 
 
-def _numbered(ctx: Context, frame: Frame, peer: Peer, keypair: Keypair, first: int) -> Slots:
+def _sort_out(ctx: Context, frame: Frame, number: int, begins: NDArray[np.int32]) -> Slots:
+    """Packets with different headers, as the peer moved between two of them, or without: those a stream brought here."""
+    nexts = np.full(frame.n, DROP, np.int32)
+    whole = ctx.buffers.current_length[frame.rows] >= begins
+    left = np.ones(frame.n, np.bool_)
+    for begin in BY_HEADER:
+        mine = whole & (begins == begin)
+        if mine.any():
+            left &= ~mine
+            nexts[mine] = _by_peer(ctx, frame.pick(ctx.buffers, mine), number)
+    ctx.buffers.error[frame.indices(ctx.buffers)[left]] = ctx.error_base + NO_BUFFERS
+    frame.offset = None
+    return nexts
+
+
+def _numbered(ctx: Context, frame: Frame, job: Job, first: int) -> Slots:
     """Packets that have a number each, from `first` on."""
     buffers = ctx.buffers
     numbers = np.arange(first, first + frame.n, dtype=np.uint64)
     long = linearize(buffers, frame)
     if long is None and tail_fits(buffers, frame, TAG_BYTES):
-        _seal(ctx, frame, peer, keypair, numbers)
+        _seal(ctx, frame, job, numbers)
         return OUTPUT
     nexts = np.empty(frame.n, np.int32)
     for position in range(frame.n):
         part = frame.pick(buffers, np.array([position]))
         mine = numbers[position : position + 1]
         if (long is None or not long[position]) and tail_fits(buffers, part, TAG_BYTES):
-            _seal(ctx, part, peer, keypair, mine)
+            _seal(ctx, part, job, mine)
             nexts[position] = OUTPUT
         else:
-            nexts[position] = _seal_long(ctx, part, peer, keypair, int(mine[0]))
+            nexts[position] = _seal_long(ctx, part, job, mine)
     frame.offset = None
     return nexts
 
 
-def _seal(ctx: Context, frame: Frame, peer: Peer, keypair: Keypair, numbers: NDArray[np.uint64]) -> None:
+def _seal(ctx: Context, frame: Frame, job: Job, numbers: NDArray[np.uint64]) -> None:
     """Packets in one buffer each: encrypt them, complete their headers."""
-    buffers, protocol = ctx.buffers, peer.far.protocol
-    at = IP_BYTES[protocol] + UDP_BYTES
-    begin = at + DATA.itemsize
+    buffers, begin = ctx.buffers, job.message_at + DATA.itemsize
     lengths = columns(buffers.current_length[frame.rows] - begin)
     packets = PacketMatrix(buffers, frame, begin, largest(lengths) + TAG_BYTES)
-    keypair.send.seal(packets.bytes, lengths, numbers)
+    job.keypair.send.seal(packets.bytes, lengths, numbers)
     packets.store()
     buffers.current_length[frame.rows] += TAG_BYTES
     buffers.flags[frame.rows] &= ~LENGTH_VALID
-    buffers.store(frame, DATA, _headers(keypair, numbers), at)
+    buffers.store(frame, DATA, job.headers(numbers), job.message_at)
     whole = buffers.current_length[frame.rows]
-    buffers.store(frame, FIELD, (whole - IP_BYTES[protocol]).astype(FIELD), IP_BYTES[protocol] + LENGTH_AT)
-    if protocol is Protocol.IP4:
+    buffers.store(frame, FIELD, (whole - job.udp_at).astype(FIELD), job.udp_at + LENGTH_AT)
+    if job.protocol is Protocol.IP4:
         set_ip4_length(ctx, frame, whole, one_template=True)
     else:
         set_ip6_length(ctx, frame)
-        buffers.store(frame, FIELD, udp.transmitted(ip6_l4_checksums(buffers, frame)), IP_BYTES[protocol] + CHECKSUM_AT)
+        buffers.store(frame, FIELD, udp.transmitted(ip6_l4_checksums(buffers, frame)), job.udp_at + CHECKSUM_AT)
 
 
-def _seal_long(ctx: Context, frame: Frame, peer: Peer, keypair: Keypair, number: int) -> int:
+def _seal_long(ctx: Context, frame: Frame, job: Job, numbers: NDArray[np.uint64]) -> int:
     """One packet that needs several buffers."""
-    buffers, protocol = ctx.buffers, peer.far.protocol
-    index, ip_bytes = int(frame.indices(buffers)[0]), IP_BYTES[protocol]
-    at = ip_bytes + UDP_BYTES
-    data = bytearray(buffers.packet(index))
-    message = _headers(keypair, np.array([number], np.uint64)).tobytes()
-    data[at:] = message + keypair.send.seal_one(number, bytes(data[at + DATA.itemsize :]))
-    length = len(data) - ip_bytes
-    data[ip_bytes + LENGTH_AT : ip_bytes + CHECKSUM_AT] = length.to_bytes(2, "big")
-    if protocol is Protocol.IP4:
-        data[2:4], data[10:12] = len(data).to_bytes(2, "big"), bytes(2)
-        data[10:12] = checksum(bytes(data[:ip_bytes])).to_bytes(2, "big")
-    else:
-        data[4:6] = length.to_bytes(2, "big")
-        value = checksum(bytes(data[ip_bytes:]), ip6.pseudo_header(bytes(data), UDP, length)) or 0xFFFF
-        data[ip_bytes + CHECKSUM_AT : at] = value.to_bytes(2, "big")
-    if rewrite(buffers, index, bytes(data)):
+    buffers, at = ctx.buffers, job.message_at
+    index = int(frame.indices(buffers)[0])
+    data = buffers.packet(index)
+    sealed = job.keypair.send.seal_one(int(numbers[0]), data[at + DATA.itemsize :])
+    if rewrite(buffers, index, completed(job.protocol, data[:at] + job.headers(numbers).tobytes() + sealed)):
         return OUTPUT
     buffers.error[index] = ctx.error_base + NO_BUFFERS
     return DROP
 
 
-def _headers(keypair: Keypair, numbers: NDArray[np.uint64]) -> NDArray[np.void]:
-    """The headers of data messages."""
-    headers = np.empty(len(numbers), DATA)
-    headers["type"], headers["receiver"], headers["counter"] = MessageType.DATA, keypair.remote, numbers
-    return headers
-
-
 def _trace(ctx: Context, frame: Frame, peers: NDArray[np.int32]) -> None:
     """As in VPP a packet without keys shows the outer header of the packet before it in the vector, or zeros."""
-    wireguard, indices, last, is_ip4 = ctx.get(Wireguard), frame.indices(ctx.buffers), -1, True
-    for position, (index, number) in enumerate(zip(indices.tolist(), peers.tolist())):
+    buffers, wireguard, last = ctx.buffers, ctx.get(Wireguard), -1
+    for index, number in zip(frame.indices(buffers).tolist(), peers.tolist()):
         peer: Peer | None = wireguard.peers.get(number)
         keyed = peer is not None and peer.session.current is not None
         if keyed:
             last = index
-        if ctx.buffers.trace[index] < 0:
+        if buffers.trace[index] < 0:
             continue
-        is_ip4 = not keyed or peer is None or peer.far.protocol is Protocol.IP4
-        size = IP_BYTES[Protocol.IP6] + UDP_BYTES
-        header = ctx.buffers.peek(last, size) if last >= 0 else bytes(size)
-        if is_ip4:
-            header = header[: IP_BYTES[Protocol.IP4] + UDP_BYTES]
-        else:
-            header = header[: IP_BYTES[Protocol.IP6] + CHECKSUM_AT] + bytes(2)
-        ctx.trace(index, OutputTrace(int(peers[position]), header, is_ip4))
+        protocol = BY_HEADER.get(int(buffers.save_rewrite_length[index]), Protocol.IP4) if keyed else Protocol.IP4
+        at = IP_BYTES[protocol] + CHECKSUM_AT
+        # The checksum of UDP over IPv6 is written later.
+        header = buffers.peek(last, at) if last >= 0 else bytes(at)
+        ctx.trace(index, OutputTrace(number, header + bytes(UDP_BYTES - CHECKSUM_AT), protocol is Protocol.IP4))
 
 
 def _output(ctx: Context, frame: Frame) -> Nexts:
     # Load.
-    wireguard, adjacencies = ctx.get(Wireguard), ctx.buffers.adj_index[frame.rows]
-    # A stream can bring packets here that no lookup gave an adjacency to.
-    peers = wireguard.peer_of.take(adjacencies, mode="clip")
+    peers = ctx.get(Wireguard).peers_of(ctx.buffers.adj_index[frame.rows])
     # Decide, act.
     nexts = by_association(ctx, frame, peers, _by_peer)
     # Report.

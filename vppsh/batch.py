@@ -17,6 +17,16 @@ from vppsh.targets.base import Answer
 PROMPT = "vpp# "
 
 
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The arguments of `vppsh run`."""
+    parser.description = (
+        "Execute a file of command lines on a fresh dataplane. Lines whose first character is # are comments, a line with open braces "
+        "goes on in the next one, `%%sleep S` lets time pass. The dataplane runs after each line until it is idle."
+    )
+    parser.add_argument("file", metavar="FILE", help="the file, or - for standard input")
+    parser.add_argument("--echo", action="store_true", help="print `vpp# LINE' before each answer; goes on after a line that failed")
+
+
 def main(options: argparse.Namespace) -> int:
     """Execute what the command line names on a fresh dataplane; the exit status."""
     keep_going = getattr(options, "keep_going", False)

@@ -7,11 +7,33 @@ import gc
 import os
 import sys
 from contextlib import suppress
+from importlib import import_module
+from typing import NamedTuple
 
 from vppsh import __version__
 from vppsh.errors import ExitStatus, UsageError, VppshError
 
 MAX_VECTOR_SIZE = 4096
+
+
+class FrontEnd(NamedTuple):
+    """A sub-command: the module that has its `add_arguments(parser)` and `main(options)`, imported only when it is chosen.
+
+    dataplane  it runs lines on a fresh dataplane, and takes the options that go with that
+    """
+
+    module: str
+    help: str
+    dataplane: bool = False
+
+
+FRONT_ENDS = {
+    "run": FrontEnd("vppsh.batch", "execute a file of lines", dataplane=True),
+    "replay": FrontEnd("vppsh.replay", "run captured packets through a dataplane"),
+    "attach": FrontEnd("vppsh.attach", "talk to a running VPP through its CLI socket"),
+    "serve": FrontEnd("vppsh.serve.command", "put a dataplane behind a CLI socket, for vppctl and others", dataplane=True),
+    "trace": FrontEnd("vppsh.trace", "read, filter, group, compare and convert packet traces"),
+}
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -44,37 +66,12 @@ def _parser(arguments: list[str]) -> argparse.ArgumentParser:
     parser.add_argument("-c", dest="lines", metavar="LINE", nargs="+", action="extend", help="execute these lines, then exit")
     _common(parser)
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
-    run = commands.add_parser(
-        "run",
-        help="execute a file of lines",
-        description="Execute a file of command lines on a fresh dataplane. "
-        "Lines whose first character is # are comments, a line with open braces goes on in the next one, "
-        "`%%sleep S` lets time pass. The dataplane runs after each line until it is idle.",
-    )
-    run.add_argument("file", metavar="FILE", help="the file, or - for standard input")
-    run.add_argument("--echo", action="store_true", help="print `vpp# LINE' before each answer; goes on after a line that failed")
-    _common(run)
-    replay = commands.add_parser("replay", help="run captured packets through a dataplane")
-    if "replay" in arguments:
-        from vppsh import replay as front_end
-
-        front_end.add_arguments(replay)
-    attach = commands.add_parser("attach", help="talk to a running VPP through its CLI socket")
-    if "attach" in arguments:
-        from vppsh import attach as attach_front_end
-
-        attach_front_end.add_arguments(attach)
-    serve = commands.add_parser("serve", help="put a dataplane behind a CLI socket, for vppctl and others")
-    if "serve" in arguments:
-        from vppsh.serve import command as serve_front_end
-
-        serve_front_end.add_arguments(serve)
-        _common(serve)
-    trace = commands.add_parser("trace", help="read, filter, group, compare and convert packet traces")
-    if "trace" in arguments:
-        from vppsh import trace as trace_front_end
-
-        trace_front_end.add_arguments(trace)
+    for name, front_end in FRONT_ENDS.items():
+        command = commands.add_parser(name, help=front_end.help)
+        if name in arguments:
+            import_module(front_end.module).add_arguments(command)
+            if front_end.dataplane:
+                _common(command)
     return parser
 
 
@@ -100,23 +97,10 @@ def _run(options: argparse.Namespace) -> int:
     if options.command and options.lines:
         raise UsageError(f"-c and {options.command!r} exclude each other")
     gc.disable()  # start-up makes much and drops little; a session collects again
-    if options.command == "replay":
-        from vppsh import replay
-
-        return replay.main(options)
-    if options.command == "attach":
-        from vppsh import attach
-
-        return attach.main(options)
-    if options.command == "serve":
-        from vppsh.serve import command
-
-        return command.main(options)
-    if options.command == "trace":
-        from vppsh import trace
-
-        return trace.main(options)
-    if options.command == "run" or options.lines or not sys.stdin.isatty():
+    if options.command:
+        status: int = import_module(FRONT_ENDS[options.command].module).main(options)
+        return status
+    if options.lines or not sys.stdin.isatty():
         from vppsh import batch
 
         return batch.main(options)

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vppsh.engine.buffers import Indices
+from vppsh.engine.buffers import HEADROOM, STRIDE, BufferPool, Indices
 from vppsh.engine.context import Context, Nexts
 from vppsh.engine.features.ip4.errors import (
     IP4_ERRORS,
@@ -38,7 +38,7 @@ from vppsh.engine.reassembly.pairs import can_join, find_pairs, join_pairs, most
 from vppsh.engine.reassembly.table import Reassemblies
 from vppsh.engine.reassembly.trace import ReassemblyTrace, format_reassembly_trace, note
 from vppsh.engine.wire import ip4
-from vppsh.engine.wire.checksum import checksum, checksums, word_sums
+from vppsh.engine.wire.checksum import checksum
 from vppsh.registry import feature, node, process
 
 INPUT, DROP = range(2)
@@ -47,7 +47,14 @@ FEATURE = feature("ip4-unicast", "ip4-full-reassembly-feature", before=("ip4-loo
 KEY = ("src", "dst", "fragment_id", "protocol")
 OFFSET_UNIT = 8
 SHORTEST = 8
-LONGEST = 0xFFFF - ip4.HEADER.itemsize
+IP_BYTES = ip4.HEADER.itemsize
+LONGEST = 0xFFFF - IP_BYTES
+WORD, WORDS, ADDRESSES = np.dtype(">u2"), np.dtype(f"V{IP_BYTES}"), np.dtype("u8")
+ADDRESSES_AT = 12
+PROTOCOL_BITS, TABLE_SHIFT, VERSION_SHIFT = 8, 24, 8
+PROTOCOL = 0xFF
+LENGTH_WORD, FRAGMENT_WORD, CHECKSUM_WORD = 1, 3, 5
+MINUS_ZERO = 0xFFFF
 
 
 class Ip4Reassemblies(Reassemblies[Assembly]):
@@ -101,50 +108,63 @@ def _take(ctx: Context, key: tuple[int, ...], piece: Piece, is_last: bool) -> tu
     return KEPT, NONE
 
 
+def _write_whole(buffers: BufferPool, rows: Indices, words: NDArray[np.int64], lengths: NDArray[np.int64]) -> None:
+    """Make headers of first fragments, given as words, those of whole packets."""
+    words[:, LENGTH_WORD], words[:, FRAGMENT_WORD], words[:, CHECKSUM_WORD] = lengths, 0, 0
+    sums = np.add.reduce(words, axis=1)
+    sums = (sums & MINUS_ZERO) + (sums >> 16)
+    # Another time for the carry of the first one.
+    sums += sums >> 16
+    items, at = buffers.bytes_at(WORD), buffers.current_data[rows] + (rows.astype(np.int64) * STRIDE + HEADROOM)
+    items[at + 2 * LENGTH_WORD] = lengths
+    items[at + 2 * FRAGMENT_WORD] = 0
+    items[at + 2 * CHECKSUM_WORD] = ~sums & MINUS_ZERO
+
+
 def _join_pairs(ctx: Context, frame: Frame, header: np.ndarray, leaving: Indices, fragment: NDArray[np.bool_]) -> None:
     """Join the untraced pairs of fragments that are whole packets; they leave, and count as fragments no more."""
     buffers, table = ctx.buffers, ctx.get(Ip4Reassemblies)
-    where = header["flags_and_offset"]
-    length = header["length"].astype(np.int64) - ip4.HEADER.itemsize
-    first = (where & ip4.FRAGMENT_OFFSET_MASK).astype(np.int64) * OFFSET_UNIT
-    is_last = where & ip4.FLAG_MORE_FRAGMENTS == 0
-    simple = fragment & (header["version_and_length"] == ip4.VERSION_AND_LENGTH_NO_OPTIONS) & (buffers.trace[leaving] < 0)
-    simple &= (length >= np.where(is_last, 1, SHORTEST)) & (first + length <= LONGEST)
+    # Load.
+    words = buffers.load(frame, WORDS).copy().view(WORD).reshape(frame.n, -1).astype(np.int64)
+    length, where = words[:, 1] - IP_BYTES, words[:, 3]
+    first, is_last = (where & ip4.FRAGMENT_OFFSET_MASK) * OFFSET_UNIT, where & ip4.FLAG_MORE_FRAGMENTS == 0
     chosen = buffers.tx_sw_if_index[leaving]
     tables = np.where(chosen >= 0, chosen, ctx.get(Fib).ip4.fib_index_of[buffers.rx_sw_if_index[leaving]])
-    keys = (
-        header["src"].astype(np.uint64) << np.uint64(32) | header["dst"],
-        tables.astype(np.uint64) << np.uint64(24) | header["fragment_id"].astype(np.uint64) << np.uint64(8) | header["protocol"],
-        # What is not simple is not of its kind, and so keeps others of its packet from being a pair.
-        np.where(fragment, 0, 1 + np.arange(frame.n)).astype(np.uint64),
-    )
+    # Addresses; table, identification and protocol.
+    keys = [buffers.load(frame, ADDRESSES, ADDRESSES_AT), tables << TABLE_SHIFT | words[:, 2] << PROTOCOL_BITS | words[:, 4] & PROTOCOL]
+    if not fragment.all():
+        # What is whole is no fragment of anything.
+        keys.append(np.where(fragment, 0, 1 + np.arange(frame.n)))
+    # Decide.
     heads, tails = find_pairs(keys, first, length, is_last)
-    kept = ip4.HEADER.itemsize + length[heads]
-    joined = simple[heads] & simple[tails] & can_join(buffers, leaving[heads], leaving[tails], kept + length[tails])
+    if not len(heads):
+        return
+    simple = fragment & (words[:, 0] >> VERSION_SHIFT == ip4.VERSION_AND_LENGTH_NO_OPTIONS) & (buffers.trace[leaving] < 0)
+    simple &= (length >= np.where(is_last, 1, SHORTEST)) & (first + length <= LONGEST)
+    kept, added = IP_BYTES + length[heads], length[tails]
+    joined = simple[heads] & simple[tails] & can_join(buffers, leaving[heads], leaving[tails], kept + added)
     if len(table):
         of_each = zip(tables[heads].tolist(), *(header[name][heads].tolist() for name in KEY), strict=True)
         joined &= np.array([table.find(key) is None for key in of_each], bool)
-    heads, tails, kept = heads[joined], tails[joined], kept[joined]
+    if np.count_nonzero(joined) < len(heads):
+        heads, tails, kept, added = heads[joined], tails[joined], kept[joined], added[joined]
+    n_pairs = len(heads)
     later, earlier = np.maximum(heads, tails), np.minimum(heads, tails)
     # Each other fragment may begin a packet: only if there is room for all of them does it not matter that pairs go first.
-    others = int(np.count_nonzero(fragment)) - 2 * len(heads)
-    if not len(heads) or len(table) + most_at_once(earlier, later, frame.n) + others > table.limits.assemblies:
+    room = table.limits.assemblies - len(table) - (int(np.count_nonzero(fragment)) - 2 * n_pairs)
+    if not n_pairs or (n_pairs > room and most_at_once(earlier, later, frame.n) > room):
         return
-    size = np.full(len(heads), ip4.HEADER.itemsize)
-    join_pairs(buffers, leaving[heads], leaving[tails], kept, size, length[tails])
-    whole = header[heads].copy()
-    whole["length"] = kept + length[tails]
-    whole["flags_and_offset"] = 0
-    whole["checksum"] = 0
-    whole["checksum"] = checksums(word_sums(whole))
-    buffers.store(Frame(leaving[heads], len(heads)), ip4.HEADER, whole)
+    # Act.
+    join_pairs(buffers, leaving[heads], leaving[tails], kept, IP_BYTES, added)
+    _write_whole(buffers, leaving[heads], words[heads], kept + added)
     # A packet leaves when its second fragment comes.
     leaving[later] = leaving[heads]
     leaving[earlier] = KEPT
     fragment[heads] = fragment[tails] = False
-    table.count_begun(len(heads))
-    ctx.count(REASS_SUCCESS, len(heads))
-    ctx.count(REASS_FRAGMENTS_REASSEMBLED, 2 * len(heads))
+    table.count_begun(n_pairs)
+    # Report.
+    ctx.count(REASS_SUCCESS, n_pairs)
+    ctx.count(REASS_FRAGMENTS_REASSEMBLED, 2 * n_pairs)
 
 
 def _reassemble(ctx: Context, frame: Frame, *, is_feature: bool) -> Nexts:
@@ -184,8 +204,12 @@ def _reassemble(ctx: Context, frame: Frame, *, is_feature: bool) -> Nexts:
     nexts = leave(buffers, frame, leaving, nexts)
     if not frame.n:
         return None
-    if is_feature and (nexts == INPUT).any():
-        nexts[nexts == INPUT] = arcs.next(ctx, frame.pick(buffers, nexts == INPUT))
+    good = nexts == INPUT
+    n_good = np.count_nonzero(good)
+    if n_good == frame.n:
+        return arcs.next(ctx, frame) if is_feature else INPUT
+    if is_feature and n_good:
+        nexts[good] = arcs.next(ctx, frame.pick(buffers, good))
     return nexts
 
 

@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from vppsh.commands.context import CommandContext
-from vppsh.engine.classify import ClassifySession, ClassifyTable, ClassifyTables
+from vppsh.engine.classify import ClassifyTable, ClassifyTables
+from vppsh.engine.classify_text import as_signed, format_bytes, format_session
 from vppsh.grammar.arguments import Args, flag, keyed, one_of, options, sequence, signed
 from vppsh.registry import command
 
 PAGE = 4096
-SHORT_HEX = 32
 EMPTY_SLOTS = 2
 
 
@@ -33,18 +33,6 @@ def _amount(value: int) -> str:
     return str(value)
 
 
-def _hex(data: bytes, indent: int) -> str:
-    """Up to 32 bytes as they are, more in lines of 32 with their offsets."""
-    if len(data) <= SHORT_HEX:
-        return data.hex()
-    lines = [f"{at:08x}: {data[at : at + SHORT_HEX].hex()}" for at in range(0, len(data), SHORT_HEX)]
-    return f"\n{' ' * indent}".join(lines)
-
-
-def _signed(value: int | None) -> int:
-    return -1 if value is None or value == 0xFFFFFFFF else value
-
-
 def _heap(table: ClassifyTable) -> str:
     pages, used = -(-table.memory_size // PAGE), -(-table.used // PAGE)
     total, indent = _amount(table.memory_size), " " * 10
@@ -53,16 +41,6 @@ def _heap(table: ClassifyTable) -> str:
         f"{indent}page stats: page-size 4K, total {pages}, populated {used}, not-populated {pages - used}\n"
         f"{indent}  numa 0: {used} pages, {_size(used * PAGE)} bytes\n"
         f"{indent}total: {total}, used: {_amount(table.used)}, free: {_amount(table.memory_size - table.used)}, trimmable: {total}"
-    )
-
-
-def format_session(table: ClassifyTable, session: ClassifySession) -> str:
-    """A session as listings and traces show it (format_classify_entry)."""
-    return (
-        f"[{session.offset}]: next_index {session.next_index & 0xFFFF} advance {session.advance} opaque {_signed(session.opaque)}"
-        f" action {session.action} metadata {session.metadata}\n"
-        f"        k: {_hex(session.key, 11)}\n"
-        f"        hits {session.hits}, last_heard {session.last_heard:.2f}\n"
     )
 
 
@@ -79,16 +57,16 @@ def _buckets(table: ClassifyTable, verbose: int) -> Iterator[str]:
                 yield f"    {slot}: {format_session(table, session)}\n"
             elif verbose >= EMPTY_SLOTS:
                 yield f"    {slot}: empty\n"
-    yield f"    {len(table.sessions)} active elements\n    {len(table.free_pages)} free lists\n"
+    yield f"    {len(table.sessions)} active elements\n    {table.free_lists} free lists\n"
     yield f"    {table.linear_buckets} linear-search buckets\n"
 
 
 def _table(table: ClassifyTable, verbose: int) -> str:
     text = "\n" + "".join(f"{name:>10}" for name in ("TableIdx", "Sessions", "NextTbl", "NextNode"))
-    text += f"\n{table.index:10}{len(table.sessions):10}{_signed(table.next_table):10}{_signed(table.miss_next):10}"
+    text += f"\n{table.index:10}{len(table.sessions):10}{as_signed(table.next_table):10}{as_signed(table.miss_next):10}"
     text += f"\n  Heap: {_heap(table)}\n"
     text += f"  nbuckets {len(table.buckets)}, skip {table.skip} match {table.match} flag {table.current_data_flag}"
-    text += f" offset {table.current_data_offset}\n  mask {_hex(table.mask, 7)}\n  linear-search buckets {table.linear_buckets}\n"
+    text += f" offset {table.current_data_offset}\n  mask {format_bytes(table.mask, 7)}\n  linear-search buckets {table.linear_buckets}\n"
     return text + ("\n" + "".join(_buckets(table, verbose)) if verbose else "")
 
 

@@ -14,11 +14,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from vppsh.engine.crc32c import crc32c
+from vppsh.engine.exact_table import ExactTable
 
 if TYPE_CHECKING:
     from vppsh.engine.engine import Engine
 
 VECTOR = 16
+WORD = 8
 MAX_MATCH = 5
 ENTRIES_PER_PAGE = 2
 ENTRY_BYTES = 32
@@ -32,6 +34,9 @@ class ClassifyError(enum.IntEnum):
     NO_SUCH_ENTRY = -6
     INVALID_VALUE = -7
     NO_SUCH_TABLE = -65
+    NO_SUCH_TABLE2 = -66
+    NO_SUCH_TABLE3 = -67
+    TABLE_NOT_FOUND = -91
     INVALID_MEMORY_SIZE = -70
 
 
@@ -73,7 +78,12 @@ class Bucket:
 
 @dataclass(slots=True)
 class ClassifyTable:
-    """A table: which bytes count (`mask`, after `skip` vectors of 16 bytes), its sessions, and where to go on."""
+    """A table: which bytes count (`mask`, after `skip` vectors of 16 bytes), its sessions, and where to go on.
+
+    lookup     sessions of whole frames of packets, by the words of their keys
+    by_number  the sessions that `lookup` names
+    free_lists how many lists of free pages there are: one for each size up to the largest that was needed
+    """
 
     index: int
     mask: bytes
@@ -87,6 +97,13 @@ class ClassifyTable:
     sessions: dict[bytes, ClassifySession] = field(default_factory=dict)
     used: int = FIRST_OFFSET
     free_pages: dict[int, list[int]] = field(default_factory=dict)
+    free_lists: int = 0
+    lookup: ExactTable = field(init=False)
+    by_number: dict[int, ClassifySession] = field(default_factory=dict)
+    _last_number: int = -1
+
+    def __post_init__(self) -> None:
+        self.lookup = ExactTable(len(self.mask) // WORD)
 
     @property
     def match(self) -> int:
@@ -123,6 +140,10 @@ class ClassifyTable:
         elif not self._place(bucket, session, above):
             self.buckets[number] = self._split(bucket, session)
         self.sessions[session.key] = session
+        self._unlist(session.key)
+        self._last_number += 1
+        self.by_number[self._last_number] = session
+        self.lookup.set(_words(session.key), self._last_number)
 
     def delete(self, key: bytes) -> None:
         """Take the session of a key out (ClassifyFailure when there is none)."""
@@ -132,6 +153,14 @@ class ClassifyTable:
         bucket = self.buckets[self._bucket_of(key)[0]]
         if bucket is not None:
             bucket.slots[bucket.slots.index(session)] = None
+        self._unlist(key)
+
+    def _unlist(self, key: bytes) -> None:
+        words = _words(key)
+        number = self.lookup.get(words)
+        if number is not None:
+            self.lookup.remove(words)
+            del self.by_number[number]
 
     @property
     def linear_buckets(self) -> int:
@@ -170,6 +199,7 @@ class ClassifyTable:
         return larger
 
     def _allocate(self, pages: int) -> Bucket:
+        self.free_lists = max(self.free_lists, pages.bit_length())
         free = self.free_pages.get(pages)
         if free:
             offset = free.pop()
@@ -181,6 +211,10 @@ class ClassifyTable:
 
     def _release(self, bucket: Bucket) -> None:
         self.free_pages.setdefault(bucket.pages, []).append(bucket.offset)
+
+
+def _words(key: bytes) -> tuple[int, ...]:
+    return tuple(int.from_bytes(key[at : at + WORD], "little") for at in range(0, len(key), WORD))
 
 
 class ClassifyTables:

@@ -57,14 +57,17 @@ class Variant:
 
     header_bytes  of the header, whose last two are the ethertype
     llc           whether the header can be that of an 802.3 frame
+    bridged       whether bridges and cross-connects get their packets
     """
 
     header_bytes: int
     llc: bool
+    bridged: bool = True
 
 
 ETHERNET = Variant(HEADER_BYTES, llc=True)
 ETHERTYPE_ONLY = Variant(TYPE_BYTES, llc=False)
+NOT_BRIDGED = Variant(HEADER_BYTES, llc=False, bridged=False)
 
 
 @dataclass
@@ -147,6 +150,7 @@ def _tagged(
     bridged = is_l2(ports, matches)
     errors = np.where(matches == 0, UNKNOWN_VLAN, np.where(wrong & ~bridged, L3_MAC_MISMATCH, NONE))
     errors[(matches != 0) & (interface == NOBODY)] = SUBINTERFACE_DOWN
+    bridged &= variant.bridged
     good = errors == NONE
     slots = ethertypes.slots[innermost]
     if not variant.llc:

@@ -14,7 +14,7 @@ import numpy as np
 
 from vppsh.engine.context import Context, Nexts
 from vppsh.engine.features.ethernet.ethertypes import ERRORS, NEXTS, Ethertypes
-from vppsh.engine.features.ethernet.general import ETHERNET, ETHERTYPE_ONLY, input_from_anywhere
+from vppsh.engine.features.ethernet.general import ETHERNET, ETHERTYPE_ONLY, NOT_BRIDGED, input_from_anywhere
 from vppsh.engine.features.ethernet.ports import Ports
 from vppsh.engine.features.ethernet.single import input_from_port
 from vppsh.engine.features.ethernet.tags import HEADER_BYTES, L2_L3_VALID, TAG_TYPES, WORD2, WORD4
@@ -110,3 +110,11 @@ def ethernet_input(ctx: Context, frame: Frame) -> Nexts:
 def ethernet_input_type(ctx: Context, frame: Frame) -> Nexts:
     """Packets that begin with an ethertype, such as SNAP leaves them."""
     return input_from_anywhere(ctx, frame, ETHERTYPE_ONLY, ctx.error_base)
+
+
+@node("ethernet-input-not-l2", sibling_of="ethernet-input", errors_of="ethernet-input", trace=format_input_trace)
+def ethernet_input_not_l2(ctx: Context, frame: Frame) -> Nexts:
+    """Packets that a bridge gives away to be routed."""
+    for _, index in ctx.traced(frame):
+        ctx.trace(index, InputTrace(ctx.buffers.peek(index, TRACED_BYTES), None, None))
+    return input_from_anywhere(ctx, frame, NOT_BRIDGED, ctx.error_base)

@@ -88,7 +88,7 @@ class NextFeatures:
         if slots is None:
             slots = np.full(32, self._graph.next_by_name(ctx.node.name, DROP_NODE), np.int32)
             for bit, (_, node) in enumerate(self.features):
-                if node != ctx.node.name and node in self._graph:
+                if node in self._graph:
                     slots[bit] = self._graph.next_by_name(ctx.node.name, node)
             self._slots[ctx.node.name] = slots
         return slots

@@ -28,7 +28,7 @@ from vppsh.engine.tunnel.udp_tunnels import UdpTunnels
 from vppsh.engine.wire import ip4, ip6, ip_protocol, udp
 
 DROP, INPUT = range(2)
-CORRECT = np.uint32(BufferFlag.L4_CHECKSUM_CORRECT)
+COMPUTED, CORRECT = np.uint32(BufferFlag.L4_CHECKSUM_COMPUTED), np.uint32(BufferFlag.L4_CHECKSUM_CORRECT)
 IP_BYTES = {Protocol.IP4: ip4.HEADER.itemsize, Protocol.IP6: ip6.HEADER.itemsize}
 TRACES = {Protocol.IP4: trace_ip4, Protocol.IP6: trace_ip6}
 INTACT = {Protocol.IP4: ip4_l4_intact, Protocol.IP6: ip6_l4_intact}
@@ -89,8 +89,11 @@ def _check(ctx: Context, frame: Frame, protocol: Protocol) -> tuple[NDArray[np.b
     buffers = ctx.buffers
     header = buffers.load(frame, udp.HEADER, IP_BYTES[protocol])
     good = (buffers.flags[frame.rows] & CORRECT != 0) | (header["checksum"] == udp.NO_CHECKSUM)
-    if np.count_nonzero(good) < frame.n:
-        good = good | INTACT[protocol](buffers, frame)
+    unknown = ~good
+    if np.count_nonzero(unknown):
+        rest = frame.pick(buffers, unknown)
+        good[unknown] = intact = INTACT[protocol](buffers, rest)
+        buffers.flags[rest.rows] |= COMPUTED | np.where(intact, CORRECT, np.uint32(0))
     if protocol is Protocol.IP4:
         available = buffers.load(frame, ip4.HEADER)["length"]
     else:

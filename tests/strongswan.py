@@ -1,4 +1,4 @@
-"""strongSwan in a network namespace, behind a TAP interface whose other end is a gateway's if1.
+"""strongSwan in a network namespace, behind a link whose other end is a gateway's.
 
 ESP is strongSwan's own, in user space (kernel-libipsec), so that a kernel without IPsec will do; it insists on UDP.
 """
@@ -13,11 +13,16 @@ import struct
 import subprocess
 import tempfile
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from pathlib import Path
+from typing import Self
 
 from tests.ikev2_sites import SECRET, Site
 from tests.routers import mac
+from vppsh.engine.engine import Engine
+from vppsh.registry import discover
+from vppsh.session import Session
 
 CHARON = Path("/usr/lib/ipsec/charon")
 LIBIPSEC = Path("/usr/lib/ipsec/plugins/libstrongswan-kernel-libipsec.so")
@@ -96,42 +101,42 @@ secrets {{
 """
 
 
-class StrongSwan:
-    """strongSwan at 10.0.1.2 with 10.2.0.1 inside, and the gateway that it talks to.
+class Charon(ABC):
+    """charon in a network namespace, at 10.0.1.2 with 10.2.0.1 inside; the gateway is 10.0.1.1. Subclasses know the link between.
 
-    wire  every frame, as (whether the gateway sent it, bytes)
     options  more of what charon is told when it starts
     """
 
-    def __init__(self, site: Site, options: str = "") -> None:
-        self.site, self._options = site, options
-        self.wire: list[tuple[bool, bytes]] = []
+    def __init__(self, options: str = "") -> None:
+        self._options = options
         self._name = f"vppsh-ike-{os.getpid()}"
-        self._device = f"vike{os.getpid() % 100000}"
         self._directory = Path(tempfile.mkdtemp(prefix="vppsh-ike-"))
         self._charon: subprocess.Popen[bytes] | None = None
-        self._last = time.monotonic()
-        self._tap = os.open(TUN, os.O_RDWR | os.O_NONBLOCK)
 
-    def __enter__(self) -> StrongSwan:
+    @abstractmethod
+    def make_link(self) -> None:
+        """Let there be a link to the gateway in the namespace."""
+
+    @abstractmethod
+    def step(self) -> None:
+        """Let the gateway do for a moment what there is to do."""
+
+    @abstractmethod
+    def close_link(self) -> None:
+        """The link is needed no longer."""
+
+    def __enter__(self) -> Self:
         try:
-            self._make_network()
+            _run("ip", "netns", "add", self._name)
+            inside = ("ip", "-n", self._name)
+            _run(*inside, "link", "set", "lo", "up")
+            _run(*inside, "addr", "add", "10.2.0.1/24", "dev", "lo")
+            self.make_link()
             self._start()
         except BaseException:
             self.__exit__()
             raise
         return self
-
-    def _make_network(self) -> None:
-        fcntl.ioctl(self._tap, TUNSETIFF, struct.pack("16sH22x", self._device.encode(), IFF_TAP | IFF_NO_PI))
-        _run("ip", "netns", "add", self._name)
-        _run("ip", "link", "set", self._device, "netns", self._name)
-        inside = ("ip", "-n", self._name)
-        _run(*inside, "link", "set", self._device, "address", MAC)
-        _run(*inside, "addr", "add", "10.0.1.2/24", "dev", self._device)
-        _run(*inside, "addr", "add", "10.2.0.1/24", "dev", "lo")
-        for device in ("lo", self._device):
-            _run(*inside, "link", "set", device, "up")
 
     def _start(self) -> None:
         (self._directory / "strongswan.conf").write_text(CONF.format(directory=self._directory, options=self._options))
@@ -152,24 +157,19 @@ class StrongSwan:
 
     def swanctl(self, *words: str) -> str:
         """Ask charon, while packets go on."""
-        process = subprocess.Popen(
-            ["swanctl", *words, "--uri", f"unix://{self._directory}/vici"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-        )
-        self.until(lambda: process.poll() is not None, f"swanctl {' '.join(words)}")
-        assert process.stdout is not None
-        with process.stdout as output:
-            return output.read()
+        return self._while_packets_go_on("swanctl", *words, "--uri", f"unix://{self._directory}/vici")
 
     def ping(self, address: str, count: int = 3) -> int:
         """How many echo requests from inside are answered."""
-        process = subprocess.Popen(
-            ["ip", "netns", "exec", self._name, "ping", "-i", "0.2", "-W", "2", "-c", str(count), "-I", "10.2.0.1", address],
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-        )  # fmt: skip
-        self.until(lambda: process.poll() is not None, "ping")
+        inside = ("ip", "netns", "exec", self._name, "ping", "-i", "0.2", "-W", "2", "-c", str(count), "-I", "10.2.0.1")
+        return self._while_packets_go_on(*inside, address).count("bytes from")
+
+    def _while_packets_go_on(self, *words: str) -> str:
+        process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        self.until(lambda: process.poll() is not None, " ".join(words))
         assert process.stdout is not None
         with process.stdout as output:
-            return output.read().count("bytes from")
+            return output.read()
 
     @property
     def log(self) -> str:
@@ -183,6 +183,41 @@ class StrongSwan:
         while not done():
             assert time.monotonic() < end, f"waited {seconds} s for {what}\n{self.log[-6000:]}"
             self.step()
+
+    def __exit__(self, *_: object) -> None:
+        if self._charon is not None:
+            self._charon.terminate()
+            try:
+                self._charon.wait(10)
+            except subprocess.TimeoutExpired:
+                self._charon.kill()
+                self._charon.wait()
+        self.close_link()
+        subprocess.run(["ip", "netns", "del", self._name], check=False, capture_output=True)
+        shutil.rmtree(self._directory, ignore_errors=True)
+
+
+class StrongSwan(Charon):
+    """strongSwan whose link is if1 of a site, by a TAP that the test reads and writes.
+
+    wire  every frame, as (whether the gateway sent it, bytes)
+    """
+
+    def __init__(self, site: Site, options: str = "") -> None:
+        super().__init__(options)
+        self.site = site
+        self.wire: list[tuple[bool, bytes]] = []
+        self._device = f"vike{os.getpid() % 100000}"
+        self._last = time.monotonic()
+        self._tap = os.open(TUN, os.O_RDWR | os.O_NONBLOCK)
+
+    def make_link(self) -> None:
+        fcntl.ioctl(self._tap, TUNSETIFF, struct.pack("16sH22x", self._device.encode(), IFF_TAP | IFF_NO_PI))
+        _run("ip", "link", "set", self._device, "netns", self._name)
+        inside = ("ip", "-n", self._name)
+        _run(*inside, "link", "set", self._device, "address", MAC)
+        _run(*inside, "addr", "add", "10.0.1.2/24", "dev", self._device)
+        _run(*inside, "link", "set", self._device, "up")
 
     def step(self) -> None:
         """What has come, and as much time for the gateway as has passed."""
@@ -218,17 +253,32 @@ class StrongSwan:
             self.wire.append((True, frame))
             os.write(self._tap, frame)
 
-    def __exit__(self, *_: object) -> None:
-        if self._charon is not None:
-            self._charon.terminate()
-            try:
-                self._charon.wait(10)
-            except subprocess.TimeoutExpired:
-                self._charon.kill()
-                self._charon.wait()
+    def close_link(self) -> None:
         os.close(self._tap)
-        subprocess.run(["ip", "netns", "del", self._name], check=False, capture_output=True)
-        shutil.rmtree(self._directory, ignore_errors=True)
+
+
+class StrongSwanOnTap(Charon):
+    """strongSwan at the other end of tap0 of a whole engine, which has the machine's clock; calling it types a line."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.engine = Engine(discover())
+        self._session = Session(self.engine)
+
+    def __call__(self, line: str) -> str:
+        return self._session.execute(line).text.rstrip("\n")
+
+    def make_link(self) -> None:
+        answer = self(f"create tap id 0 host-ns {self._name} host-if-name outside host-ip4-addr 10.0.1.2/24")
+        assert answer == "tap0", answer
+        self("set interface state tap0 up")
+        self("set interface ip address tap0 10.0.1.1/24")
+
+    def step(self) -> None:
+        self.engine.run_for(0.02)
+
+    def close_link(self) -> None:
+        self("delete tap tap0")
 
 
 def _run(*words: str) -> None:

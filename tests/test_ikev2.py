@@ -537,3 +537,26 @@ def test_the_lines_of_the_page(root: Path) -> None:
         assert "sa 3221225472 (0xc0000000)" in shown
     assert link.ping(0)
     assert link.ping(1)
+
+
+@pytest.mark.parametrize("lines", [("udp-encap",), ("udp-encap", "ipsec-over-udp port 4567"), ("ipsec-over-udp port 4567",)], ids="+".join)
+def test_esp_in_udp_because_the_profile_says_so(lines: tuple[str, ...]) -> None:
+    """With udp-encap ESP is in UDP, in a header of its own around the tunnel's; the port counts for nothing else."""
+    link = Link()
+    for site in link.sites:
+        site.profile()
+        site.type(*(f"ikev2 profile set p {line}" for line in lines))
+    link.type(0, "ikev2 initiate sa-init p")
+    for site in link.sites:
+        site.tunnel()
+    begin = len(link.seen)
+    assert link.ping(0)
+    assert link.ping(1)
+    port = 4567 if "ipsec-over-udp port 4567" in lines else 4500
+    for _, packet in link.seen[begin:]:
+        if "udp-encap" in lines:
+            assert (packet[9], struct.unpack(">HH", packet[20:24])) == (17, (port, port))
+        else:
+            assert packet[9] == 50
+    for site in link.sites:
+        assert all(sa.has(SaFlag.TUNNEL) == ("udp-encap" in lines) for sa in site.engine.get(Sas))

@@ -6,8 +6,8 @@ import pytest
 from scapy.layers.inet import IP, UDP
 from scapy.packet import Raw
 
-from tests.ikev2_sites import Site
-from tests.strongswan import StrongSwan, missing
+from tests.ikev2_sites import SECRET, Site, selector
+from tests.strongswan import StrongSwan, StrongSwanOnTap, missing
 from tests.test_ikev2_peer import PlainPeer
 from vppsh.engine.ipsec.sa import Sas
 
@@ -199,3 +199,30 @@ def test_wrong_secret() -> None:
         peer.type("ikev2 initiate sa-init p")
         peer.until(lambda: bool(site.sas) and site.ike.state.value == "AUTH_FAILED", "strongSwan to refuse")
         assert list(site.engine.get(Sas)) == []
+
+
+@pytest.mark.parametrize("who", ["initiator", "responder"])
+def test_over_a_tap(who: str) -> None:
+    """Nothing of the test's between: the engine's own device and clock, and only typed lines."""
+    with StrongSwanOnTap() as peer:
+        ours_ike, theirs_ike, ours_esp, theirs_esp = CALICO
+        peer.configure(ike=theirs_ike, esp=theirs_esp)
+        lines = (
+            "create loopback interface", "set interface state loop0 up", "set interface ip address loop0 10.0.0.1/24",
+            "create ipip tunnel src 10.0.1.1 dst 10.0.1.2", "set interface unnumbered ipip0 use loop0",
+            "ip route add 10.2.0.0/24 via ipip0", "ikev2 profile add p", f"ikev2 profile set p auth shared-key-mic string {{{SECRET}}}",
+            "ikev2 profile set p id local fqdn site0", "ikev2 profile set p id remote fqdn site1",
+            f"ikev2 profile set p traffic-selector local {selector(0)}", f"ikev2 profile set p traffic-selector remote {selector(2)}",
+            "ikev2 profile set p responder tap0 10.0.1.2", "ikev2 profile set p tunnel ipip0",
+            f"ikev2 profile set p ike-crypto-alg {ours_ike}", f"ikev2 profile set p esp-crypto-alg {ours_esp}",
+        )  # fmt: skip
+        assert {peer(line) for line in lines} == {"", "loop0", "ipip0"}
+        if who == "initiator":
+            assert peer("ikev2 initiate sa-init p") == ""
+        else:
+            answer = peer.swanctl("--initiate", "--child", "net", "--timeout", "20")
+            assert "initiate completed successfully" in answer, answer
+        peer.until(lambda: "state: AUTHENTICATED" in peer("show ikev2 sa details"), "an IKE SA")
+        assert peer.ping(INSIDE) == 3
+        assert "sa 2147483648 (0x80000000)" in peer("show ipsec tunnel")
+        assert peer("ping 10.2.0.1 source loop0 repeat 2 interval 0.1").count("bytes from 10.2.0.1: icmp_seq") == 2

@@ -9,7 +9,7 @@ from vppsh.commands.context import CommandContext, structured
 from vppsh.engine.fib.types import Protocol, format_address
 from vppsh.engine.ikev2.names import AUTH_NAMES, DH_NAMES, ENCR_NAMES, ID_NAMES, INTEG_NAMES, IdType, TransformType, TsType, name_of
 from vppsh.engine.ikev2.payloads import Identity, Selector
-from vppsh.engine.ikev2.profile import Profile, Profiles
+from vppsh.engine.ikev2.profile import Algorithms, Profile, Profiles
 from vppsh.engine.ikev2.sa import ChildSa, IkeSa
 from vppsh.engine.ikev2.state import IkeSas
 from vppsh.engine.ikev2.transforms import Suite
@@ -97,7 +97,42 @@ def _interface_name(interfaces: Interfaces, sw_if_index: int) -> str:
 def show_ikev2_profile(ctx: CommandContext, args: Args) -> str:
     """The profiles, secrets included, as VPP shows them."""
     lines = [line for profile in ctx.engine.get(Profiles) for line in _profile_lines(ctx.engine.interfaces, profile)]
-    return structured("\n".join(lines), [{"name": profile.name} for profile in ctx.engine.get(Profiles)])
+    return structured("\n".join(lines), [_profile_data(ctx.engine.interfaces, profile) for profile in ctx.engine.get(Profiles)])
+
+
+def _profile_data(interfaces: Interfaces, profile: Profile) -> dict[str, Any]:
+    responder, ike, esp, lifetime = profile.responder, profile.ike, profile.esp, profile.lifetime
+    return {
+        "name": profile.name,
+        "auth": name_of(AUTH_NAMES, profile.auth.method) if profile.auth.data else None,
+        "local_id": format_identity(profile.local_id), "remote_id": format_identity(profile.remote_id),
+        "local_ts": _selector_data(profile.local_ts), "remote_ts": _selector_data(profile.remote_ts),
+        "tunnel": None if profile.tunnel is None else _interface_name(interfaces, profile.tunnel),
+        "responder": None if responder is None else {
+            "interface": _interface_name(interfaces, responder.sw_if_index),
+            "address": format_address(responder.family, responder.address), "host": responder.host,
+        },
+        "udp_encap": profile.udp_encap, "ipsec_over_udp_port": profile.udp_port, "nat_t": not profile.nat_disabled,
+        "ike": _algorithms_data(ike) | {"dh": name_of(DH_NAMES, ike.dh)}, "esp": _algorithms_data(esp),
+        "lifetime": {"seconds": lifetime.seconds, "jitter": lifetime.jitter, "handover": lifetime.handover, "bytes": lifetime.max_bytes},
+    }  # fmt: skip
+
+
+def _algorithms_data(algorithms: Algorithms) -> dict[str, Any]:
+    return {
+        "crypto": name_of(ENCR_NAMES, algorithms.encr) if algorithms.encr else None, "bits": algorithms.key_bits,
+        "integ": name_of(INTEG_NAMES, algorithms.integ),
+    }  # fmt: skip
+
+
+def _selector_data(selector: Selector | None) -> dict[str, Any] | None:
+    if selector is None:
+        return None
+    family = FAMILIES[selector.version]
+    return {
+        "start": format_address(family, selector.start), "end": format_address(family, selector.end),
+        "ports": [selector.start_port, selector.end_port], "protocol": selector.protocol,
+    }  # fmt: skip
 
 
 @command("show ikev2 sleep interval", help="show ikev2 sleep interval")

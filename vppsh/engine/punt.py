@@ -55,6 +55,11 @@ class Punts:
         self.slots: NDArray[np.int32] = np.full(64, NOBODY, np.int32)
         self.counters = CombinedCounter()
 
+    def add_client(self, client: str) -> None:
+        """A client that has no reasons of its own, and wants packets of others'."""
+        if client not in self.clients:
+            self.clients.append(client)
+
     def allocate(self, client: str, name: str, protocol: Protocol) -> int:
         """A new reason of a client; its number."""
         if client not in self.clients:

@@ -25,7 +25,7 @@ from vppsh.engine.ikev2.payloads import (
 from vppsh.engine.ikev2.profile import Credential, Profile
 from vppsh.engine.ikev2.sa import ChildSa, IkeSa, State, algorithms_of, derive_child_keys
 from vppsh.engine.ikev2.state import Count, Datagram, IkeSas, Ikev2Error
-from vppsh.engine.ikev2.transforms import Proposal, Suite, is_among, select
+from vppsh.engine.ikev2.transforms import Suite, is_among, proposal_of, select
 from vppsh.engine.ikev2.tunnels import ChildTunnels, esp_algorithms
 
 ESP_SPI_BYTES = 4
@@ -137,7 +137,8 @@ class Authentication:
         self._match_selectors(sa, child, said.ts_i, said.ts_r)
         if sa.state is State.AUTHENTICATED:
             chosen = select(said.proposals, ProtocolId.ESP, self._sas.new_spi(ESP_SPI_BYTES), with_group=False)
-            child.chosen, child.offered = chosen, _offered(said.proposals, chosen)
+            if chosen is not None:
+                child.chosen, child.offered = chosen, proposal_of(said.proposals, chosen)
             self._install(sa, child)
         proof = self._proof(sa, profile.auth, responder=True) or Auth()
         identity = [id_body(Kind.IDR, sa.id_r), auth_body(proof)]
@@ -239,13 +240,6 @@ class Authentication:
             return
         self._tunnels.install(sa, child, derive_child_keys(sa, child, sa.i_nonce + sa.r_nonce))
         set_expiry(self._sas, sa, child)
-
-
-def _offered(offered: tuple[Proposal, ...], chosen: Proposal | None) -> Proposal | None:
-    """The proposal of which one was chosen, for its SPI."""
-    if chosen is None:
-        return offered[0] if offered else None
-    return next(each for each in offered if (each.number, each.protocol) == (chosen.number, chosen.protocol))
 
 
 def set_expiry(sas: IkeSas, sa: IkeSa, child: ChildSa) -> None:

@@ -13,7 +13,7 @@ from vppsh.engine.ikev2.outgoing import Body, request, respond, send, to_peer
 from vppsh.engine.ikev2.payloads import Delete, Notify, Payloads, Selector, delete_body, ke_body, notify_body, sa_body, ts_body
 from vppsh.engine.ikev2.sa import ChildSa, IkeSa, RekeyRequest, Stats, derive_child_keys, derive_keys
 from vppsh.engine.ikev2.state import Count, IkeSas, Ikev2Error, new_nonce
-from vppsh.engine.ikev2.transforms import Proposal, Suite, is_among, select
+from vppsh.engine.ikev2.transforms import Proposal, Suite, is_among, proposal_of, select
 from vppsh.engine.ikev2.tunnels import ChildTunnels, esp_algorithms
 
 IKE_SPI_BYTES = 8
@@ -102,7 +102,7 @@ class Children:
         ts_i, ts_r = self._wanted(sa, old)
         if not set(ts_i) <= set(said.ts_i) or not set(ts_r) <= set(said.ts_r):
             raise RefusedError(Notice.TS_UNACCEPTABLE)
-        offered = next(each for each in said.proposals if (each.number, each.protocol) == (chosen.number, chosen.protocol))
+        offered = proposal_of(said.proposals, chosen)
         new, nonce = ChildSa(offered, chosen, ts_i=ts_i, ts_r=ts_r), new_nonce(len(said.nonce))
         if old is None:
             sa.children.append(new)
@@ -138,10 +138,12 @@ class Children:
         chosen = select(said.proposals, ProtocolId.IKE, self._sas.new_spi(IKE_SPI_BYTES))
         if chosen is None:
             raise RefusedError(Notice.NO_PROPOSAL_CHOSEN)
+        offered = proposal_of(said.proposals, chosen)
+        if not offered.spi:
+            raise RefusedError(Notice.INVALID_SYNTAX)
         if said.key_exchange is None:
             raise RefusedError(Notice.INVALID_KE_PAYLOAD, Suite(chosen).dh.to_bytes(2, "big"))
         shared, ours = self._agree(said.key_exchange.group, said.key_exchange.data, Suite(chosen).dh)
-        offered = next(each for each in said.proposals if (each.number, each.protocol) == (chosen.number, chosen.protocol))
         nonce = new_nonce(len(said.nonce))
         # The peer has begun the new one, whoever began the old one.
         identities = (sa.id_r, sa.id_i) if sa.is_initiator else (sa.id_i, sa.id_r)

@@ -168,6 +168,7 @@ class Profiles:
             self._listen()
         if not self._ever:
             self._ever = True
+            self._engine.get(Punts).add_client(CLIENT)
             self.first_added()
         return profile
 

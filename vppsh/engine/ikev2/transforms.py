@@ -237,6 +237,14 @@ def select(offered: Iterable[Proposal], protocol: ProtocolId, spi: int, *, with_
     return None
 
 
+def proposal_of(offered: Iterable[Proposal], chosen: Proposal) -> Proposal:
+    """Of which proposal a choice is: the first with its number, protocol and transforms."""
+    return next(
+        each for each in offered
+        if (each.number, each.protocol) == (chosen.number, chosen.protocol) and set(chosen.transforms) <= set(each.transforms)
+    )  # fmt: skip
+
+
 def _protects(chosen: dict[int, Transform]) -> bool:
     """Whether all is authenticated, once: by the cipher, which makes another algorithm superfluous, or by an algorithm of its own."""
     encr = find_cipher(chosen[TransformType.ENCR])

@@ -35,6 +35,22 @@ def test_both_begin_at_once_and_try_again() -> None:
     assert [end.peer.established for end in pair.ends] == [True, True]
 
 
+@pytest.mark.parametrize("talk", [(0, 1), (0,), (1,)], ids=["both", "initiator", "responder"])
+def test_keys_are_renewed_without_loss(talk: tuple[int, ...]) -> None:
+    pair = Pair()
+    pair.begin()
+    seen = set()
+    for _ in range(400):
+        pair.pass_time(1, step=1)
+        for here in talk:
+            packet = from_remote(4) if here else from_inside(4)
+            assert pair.send(here, packet) == [hop(hop(packet))]
+        seen |= {end.peer.session.current.local for end in pair.ends if end.peer.session.current is not None}
+    # Every two minutes each end gets a new number.
+    assert len(seen) >= 2 * 3
+    assert [end.counted() for end in pair.ends] == [{}, {}]
+
+
 @pytest.mark.parametrize(("outer", "inner"), OVER)
 @pytest.mark.parametrize("we_begin", [True, False])
 def test_a_peer_in_plain_python(outer: int, inner: int, we_begin: bool) -> None:

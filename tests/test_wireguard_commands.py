@@ -48,6 +48,7 @@ def wg() -> Traffic:
         ("wireguard peer add wg0 allowed-ip 10.0.0.0/8", "wireguard peer add: public-key required"),
         ("wireguard peer add pg0 allowed-ip 10.0.0.0/8", "wireguard peer add: Tunnel is not specified"),
         ("wireguard peer add wg0 preshared-key x", "wireguard peer add: Error parsing pre-shared key"),
+        (f"{PEER} allowed-ip 10.0.0.0/8 table-id 5", "wireguard peer add: no such table: 5"),
         ("wireguard peer remove", ""),
         ("wireguard peer remove x", "wireguard peer remove: Input error"),
         ("wireguard peer remove 7", ""),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from vppsh.commands.context import CommandContext, structured
+from vppsh.engine.fib.fib import Fib
 from vppsh.engine.fib.types import Prefix, Protocol, format_address
 from vppsh.engine.wireguard.interfaces import ANY, PeerConfig, Wireguard, WireguardInterface
 from vppsh.engine.wireguard.keys import Secret, key_of_text, text_of_key
@@ -113,6 +114,8 @@ def wireguard_peer_add(ctx: CommandContext, args: Args) -> None:
         raise CommandError("public-key required")
     allowed = tuple(Prefix(FAMILIES[each.version], each.value, each.length) for each in (each.normalized() for each in args.allowed))
     far = Place(args.endpoint.value, args.port & PORT)
+    if ctx.engine.get(Fib).tables(far.protocol).find(args.table_id & ALL_ONES) is None:
+        raise CommandError(f"no such table: {args.table_id}")
     psk = NO_PSK if args.psk is None else args.psk
     wireguard.add_peer(owner, PeerConfig(args.public, psk, far, args.table_id & ALL_ONES, allowed, args.keepalive & PORT))
 

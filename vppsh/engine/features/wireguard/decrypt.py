@@ -26,7 +26,6 @@ from vppsh.engine.wireguard.send import Sender
 from vppsh.engine.wireguard.session import REKEY_AFTER_TIME_RECEIVING, Keypair
 from vppsh.engine.wireguard.timers import Timers
 
-TYPE_AT = 0
 OVERHEAD = DATA.itemsize + TAG_BYTES
 HEADER_BYTES = DATA.itemsize
 RECEIVER, RECEIVER_AT = np.dtype("<u4"), 4

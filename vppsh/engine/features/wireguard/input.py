@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vppsh.engine.context import Context, Nexts
-from vppsh.engine.features.wireguard.decrypt import TYPE_AT, Job, Outcome, decrypt
+from vppsh.engine.features.wireguard.decrypt import Job, Outcome, decrypt
 from vppsh.engine.features.wireguard.handshake import ERRORS, TYPE_BYTES, Arrived, Handshakes
 from vppsh.engine.fib.fib import Fib
 from vppsh.engine.fib.types import Protocol
@@ -50,7 +50,7 @@ def format_input_trace(view: Any, record: InputTrace) -> str:
 def _kinds(ctx: Context, frame: Frame) -> NDArray[np.uint32]:
     """The types of messages; what a shorter message lacks of one counts as zeros."""
     buffers = ctx.buffers
-    kinds = buffers.load(frame, WORD, TYPE_AT)
+    kinds = buffers.load(frame, WORD)
     short = buffers.current_length[frame.rows] < TYPE_BYTES
     if not np.count_nonzero(short):
         return kinds

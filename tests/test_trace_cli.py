@@ -120,6 +120,11 @@ def test_packets_are_followed_over_files(vppsh: Run, trace: Path, tmp_path: Path
     assert f"{trace}: 3 packets, 1 of them in another trace too\n    2 only here: dropped by ip4-lookup" in done.stdout
     value = json.loads(vppsh("trace", "--follow", trace, other, "--output", "json").stdout)
     assert [len(journey) for journey in value["journeys"]] == [2, 1, 1]
+    missing = vppsh("trace", "--follow", trace, other, "--missing").stdout
+    assert missing.count("packet 1: sent by pg1") == 0
+    assert missing.count(": dropped by ip4-lookup (") == 2
+    assert vppsh("trace", "--follow", trace).returncode == 2
+    assert vppsh("trace", trace, "--missing").returncode == 2
     assert vppsh("trace", "--follow", trace, other, "--filter", "arp").returncode == 1
     assert vppsh("trace", "--follow", trace, other, "--output", "dot").returncode == 2
 

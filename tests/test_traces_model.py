@@ -225,6 +225,10 @@ VERDICTS = {
         "dropped by pg1-output (pg1-output: interface is down)",
     ),
     "a device that does not trace": (steps(("ip4-rewrite", ""), ("tap0-output", "  tap0 flags 0x1\n")), "sent by tap0"),
+    "sent by DPDK": (
+        steps(("ip4-rewrite", ""), ("TenGigabitEthernet0/7/0-tx", "  TenGigabitEthernet0/7/0 tx queue 1\n")),
+        "sent by TenGigabitEthernet0/7/0",
+    ),
     "held": (steps(("ip4-input", ""), ("ip4-full-reassembly-feature", "")), "held by ip4-full-reassembly-feature"),
     "handed off": (steps(("dpdk-input", ""), ("worker-handoff", "")), "handed off by worker-handoff"),
     "delivered": (steps(("ip4-receive", ""), ("tcp4-input", ""), ("tcp4-established", "")), "delivered by tcp4-established"),

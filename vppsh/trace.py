@@ -47,6 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     what.add_argument("--top", metavar="KIND", choices=tuple(KINDS), help=f"the most frequent: {', '.join(KINDS)}")
     what.add_argument("--diff", metavar="OTHER", help="compare the files with this one: paths that appear, vanish, change")
     what.add_argument("--follow", action="store_true", help="the same packets in several files (nodes, captures) on one timeline")
+    parser.add_argument("--missing", action="store_true", help="with --follow: only packets that are not in every file")
     parser.add_argument("--max", metavar="N", type=_count, help="at most N packets, groups or lines")
     parser.add_argument(
         "--output", metavar="FORM", choices=FORMS, help=f"{', '.join(FORMS)} (default: by the name given with --write, else text)"
@@ -78,6 +79,8 @@ def main(options: argparse.Namespace) -> int:
 
 
 def _request(options: argparse.Namespace, form: str) -> Request:
+    if options.missing and not options.follow:
+        raise UsageError("--missing goes with --follow")
     keep = compile_filter(options.filter) if options.filter is not None else None
     question = Question.LIST if options.list else Question.GROUP if options.group else Question.TOP if options.top else Question.PACKETS
     if form in ("pcapng", "dot", "tree") and question is not Question.PACKETS:
@@ -117,8 +120,12 @@ def _diff(request: Request, options: argparse.Namespace) -> int:
 def _follow(request: Request, options: argparse.Namespace) -> int:
     if request.question is not Question.PACKETS or (options.output or "text") not in ("text", "json"):
         raise UsageError("--follow answers as text or json")
+    if len(options.files) < 2:
+        raise UsageError("--follow: give the traces of at least two places")
     traces = [(name, [item for item in _items([name]) if isinstance(item, Packet)]) for name in options.files]
     found = follow(traces)
+    if options.missing:
+        found.journeys = [journey for journey in found.journeys if len(journey.sources) < len(traces)]
     if request.as_json:
         text = json.dumps(journeys_value(found, request.keep, request.limit), indent=2, ensure_ascii=False) + "\n"
     else:

@@ -62,8 +62,8 @@ class All:
 
     @property
     def cost(self) -> int:
-        """The sum."""
-        return sum(part.cost for part in self.parts)
+        """That of the most expensive part."""
+        return max(part.cost for part in self.parts)
 
     def __call__(self, packet: Packet) -> bool:
         """Whether each part holds."""
@@ -78,8 +78,8 @@ class Some:
 
     @property
     def cost(self) -> int:
-        """The sum."""
-        return sum(part.cost for part in self.parts)
+        """That of the most expensive part."""
+        return max(part.cost for part in self.parts)
 
     def __call__(self, packet: Packet) -> bool:
         """Whether any part holds."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from types import MappingProxyType
@@ -112,13 +113,19 @@ def _flow(
     )
 
 
-def packet_flows(packet: Packet) -> list[Flow]:
-    """The flows of all steps, each once, in order."""
+def packet_flows(packet: Packet) -> Iterator[Flow]:
+    """The flows of all steps, each once, in order; steps are read as far as they are asked for."""
     known = packet.facts.get("packet flows")
-    if known is None:
-        known = packet.facts["packet flows"] = list(dict.fromkeys(flow for step in packet.steps for flow in step_flows(step)))
-    found: list[Flow] = known
-    return found
+    if known is not None:
+        yield from known
+        return
+    found: dict[Flow, None] = {}
+    for step in packet.steps:
+        for flow in step_flows(step):
+            if flow not in found:
+                found[flow] = None
+                yield flow
+    packet.facts["packet flows"] = tuple(found)
 
 
 def flows(packet: Packet) -> list[Located]:

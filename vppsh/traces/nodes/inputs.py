@@ -18,17 +18,14 @@ PG = NodeFormat(
     ),
 )
 
-DPDK = NodeFormat(
-    ("dpdk-input", "dpdk-tx", "*Ethernet*-tx"),
-    (
-        "{interface} rx queue {queue:int}",
-        "{interface} tx queue {queue:int}",
-        "PKT MBUF: port {port:int}, nb_segs {segments:int}, pkt_len {bytes:int}",
-        "buf_len {buffer_length:int}, data_len {data_length:int}, ol_flags {offload_flags:hex}, {:text}",
-        "packet_type {packet_type:hex}{:text}",
-        "rss {rss:hex}{:text}",
-    ),
+# What DPDK says of a packet, in its input node and where it transmits.
+MBUF = (
+    "PKT MBUF: port {port:int}, nb_segs {segments:int}, pkt_len {bytes:int}",
+    "buf_len {buffer_length:int}, data_len {data_length:int}, ol_flags {offload_flags:hex}, {:text}",
+    "packet_type {packet_type:hex}{:text}",
+    "rss {rss:hex}{:text}",
 )
+DPDK = NodeFormat(("dpdk-input",), ("{interface} rx queue {queue:int}", *MBUF))
 
 AF_PACKET = NodeFormat(
     ("af-packet-input",),

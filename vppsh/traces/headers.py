@@ -34,6 +34,7 @@ OPTIONS = re.compile(r"(?:mss \d+|window scale \d+|timestamp .*|sack permitted|s
 FRAGMENT6 = re.compile(r"IPV6_FRAG_HDR: next_hdr: (\d+), rsv: \d+, frag_offset_and_more: (\d+), id: (\d+)")
 PORTS = re.compile(r"UDP: src-port (\d+) dst-port (\d+)(?: \((.*)\))?")
 GRE = re.compile(r"GRE (\S+)(.*)")
+TRANSPORTS = ("UDP", "TCP", "SCTP")
 
 
 @dataclass(slots=True)
@@ -80,7 +81,7 @@ class HeaderReader:
         kind, source, destination, rest = match.groups()
         if kind is None:
             return self._arp_addresses(source, destination)
-        if source.isdecimal() and destination.isdecimal():
+        if kind in TRANSPORTS and source.isdecimal() and destination.isdecimal():
             self.headers.append(Header(kind.lower(), int(source), int(destination)))
         elif MAC.fullmatch(source):
             header = Header("ethernet", source, destination, {"type": kind})

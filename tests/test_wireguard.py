@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import random
+import re
 
 import pytest
 
 from tests.graphs import SIZES
 from tests.tunnels import hop
-from tests.wireguards import FAR, OVER, PORT, PRIVATE, REMOTE, Duet, Pair, WgGateway, from_inside, from_remote, public
+from tests.wireguards import FAR, OVER, PORT, PRIVATE, Duet, Pair, WgGateway, from_inside, from_remote, public
 from vppsh.errors import CommandError
 
 PSK = bytes(range(200, 232))
@@ -272,19 +273,71 @@ def test_many_interfaces_at_one_port() -> None:
         gateway.wireguard.delete(gateway.interfaces[0])
 
 
-def test_traces() -> None:
+def traced(duet: Duet, node: str, *packets: bytes, link: int = 0) -> list[str]:
+    """What a node says of each packet of a frame, all of which are traced."""
+    engine = duet.gateway.engine
+    engine.tracer.limit(engine.graph["pg-input"], 1)
+    frame = duet.gateway.frame(*packets, link=link)
+    rows = frame.indices(engine.buffers).tolist()
+    assert all(engine.tracer.begin(index) for index in rows)
+    frame.traced, handles = True, engine.buffers.trace[rows].tolist()
+    engine.dispatcher.send(engine.graph[f"ip{packets[0][0] >> 4}-input"], frame)
+    duet.gateway.settle()
+    traces = {trace.handle: trace for trace in engine.tracer}
+    show = engine.graph[node].spec.trace
+    assert show is not None
+    return [show(engine, step.record) for handle in handles for step in traces[handle].steps if step.node.name == node]
+
+
+@pytest.mark.parametrize("inner", [4, 6])
+def test_traces_of_packets_that_enter(inner: int) -> None:
     duet = Duet()
-    gateway = duet.gateway
-    gateway.type("wireguard peer remove 0")
-    gateway("trace add pg-input 10")
-    gateway.type(f"wireguard peer add wg0 public-key {public(PRIVATE[1])} endpoint {FAR[4]} allowed-ip 172.16.0.2/32 dst-port {PORT}")
+    node = f"wg{inner}-output-tun"
+    zeros = (
+        "peer: 0\n  Encrypted packet: IP6_HOP_BY_HOP_OPTIONS: 0.0.0.0 -> 0.0.0.0\n"
+        "                      version 0, header length 0\n"
+        "                      tos 0x00, ttl 0, length 0, checksum 0x0000 (should be 0xffff) dscp CS0 ecn NON_ECN\n"
+        "                      fragment id 0x0000:$U"
+    )
+    assert traced(duet, node, from_inside(inner), from_inside(inner)) == [zeros, zeros]
     duet.initiate()
-    gateway.type("create packet-generator interface pg0", "set interface state pg0 up", "set interface ip address pg0 10.9.0.1/24")
-    data = f"UDP: 10.9.0.2 -> {REMOTE[4]} UDP: 1 -> 2 incrementing 22"
-    gateway.type(f"packet-generator new {{ name s limit 2 size 50-50 interface pg0 node ip4-input data {{ {data} }} }}")
-    gateway("packet-generator enable-stream s")
-    text = gateway("show trace")
-    assert "wg4-output-tun\n  peer: 0\n  Encrypted packet: UDP: 10.0.1.1 -> 10.0.1.2\n" in text
-    assert "                    UDP: 51820 -> 51820\n" in text
-    assert "checksum 0x0000:$U\n" in text
-    assert "adj-midchain-tx" in text
+    length = len(from_inside(inner)) + 28 + 32
+    (text,) = traced(duet, node, from_inside(inner))
+    assert re.sub("checksum 0x....", "checksum #", text, count=1) == (
+        "peer: 0\n  Encrypted packet: UDP: 10.0.1.1 -> 10.0.1.2\n"
+        f"                      tos 0x00, ttl 64, length {length}, checksum # dscp CS0 ecn NON_ECN\n"
+        "                      fragment id 0x0000\n"
+        "                    UDP: 51820 -> 51820\n"
+        f"                      length {length - 20}, checksum 0x0000:$U"
+    )
+
+
+def test_traces_of_packets_that_enter_over_ip6() -> None:
+    duet = Duet(6)
+    duet.initiate()
+    (text,) = traced(duet, "wg4-output-tun", from_inside(4))
+    assert text.startswith("peer: 0\n  Encrypted packet: UDP: 2001:db8:1::1 -> 2001:db8:1::2\n")
+    assert text.endswith("UDP: 51820 -> 51820\n                      length 100, checksum 0x0000:$U")
+
+
+@pytest.mark.parametrize("outer", [4, 6])
+def test_traces_of_packets_that_come_out(outer: int) -> None:
+    duet = Duet(outer)
+    duet.initiate()
+    data = [duet.peer.seal(from_remote(4, 44)) for _ in range(3)]
+    forged = data[1][:-1] + bytes((data[1][-1] ^ 1,))
+    nobody = data[1][:4] + b"\1\2\3\4" + data[1][8:]
+    messages = (data[0], data[2], forged, b"\1\0\0\0", nobody, data[1], duet.peer.seal(b""))
+
+    def text(kind: str, peer: int, length: int, keepalive: str = "false") -> str:
+        return f"Wireguard input: \n    Type: {kind}\n    Peer: {peer}\n    Length: {length}\n    Keepalive: {keepalive}"
+
+    # Of messages of one session in a row the first one shows its peer.
+    assert traced(duet, f"wg{outer}-input", *map(duet.wrap, messages), link=1) == [
+        text("Data", 0, 64), text("Data", -1, 64), text("Data", -1, 96), text("Handshake initiation", -1, 4), text("Data", -1, 96),
+        text("Data", -1, 64), text("Data", -1, 0, "true"),
+    ]  # fmt: skip
+    # Data shows the type of the last message of the vector.
+    assert traced(duet, f"wg{outer}-input", *map(duet.wrap, (duet.peer.seal(b""), b"\7\0\0\0")), link=1) == [
+        text("unknown", 0, 0, "true"), text("unknown", -1, 4),
+    ]  # fmt: skip

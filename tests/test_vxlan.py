@@ -14,9 +14,9 @@ from scapy.layers.vxlan import VXLAN
 
 from tests.graphs import SIZES
 from tests.packets import ip4_packet
-from tests.routers import number
+from tests.routers import mac, number
 from tests.tunnels import FAR, NEAR, PROTOCOL, TunnelRouter, hop, prefix
-from tests.udp_tunnels import VERSIONS, cross_connect, datagram, flow_port, random_frame, received
+from tests.udp_tunnels import VERSIONS, cross_connect, datagram, flow_port, random_frame, received, routed_frame
 from vppsh.engine.buffers import HEADROOM
 from vppsh.engine.features.l2.bridge_domains import BridgeDomains
 from vppsh.engine.features.l2.modes import L2Interfaces
@@ -25,6 +25,7 @@ from vppsh.engine.fib.fib import Fib
 from vppsh.engine.fib.types import EntryFlag, RoutePath, Source, format_address
 from vppsh.engine.interfaces import SubConfig
 from vppsh.engine.mfib.tables import Mfib
+from vppsh.engine.neighbors import NeighborFlag, Neighbors
 from vppsh.engine.udp_ports import UdpPorts
 from vppsh.errors import CommandError
 
@@ -121,6 +122,23 @@ def test_packets_are_routed_into_and_out_of_a_layer_3_tunnel() -> None:
     assert sent == hop(datagram(4, header(99) + hop(packet), sport=flow_port(bytes(12) + b"\x08\x00" + hop(packet)), dport=PORT, hops=254))
     back = ip4_packet(number("172.16.0.5"), number("10.0.0.2"))
     assert router.receive(4, received(4, header(99) + back, dport=PORT)) == [hop(back)]
+
+
+def test_a_neighbour_behind_a_layer_3_tunnel_gets_an_ethernet_header_from_the_port_of_the_same_number() -> None:
+    router = TunnelRouter()
+    for tunnel in range(2):
+        made = add(router, 4, 90 + tunnel, l3=True)
+        router.start(made.interface)
+        hop_address = f"172.16.{tunnel}.1"
+        router.route(f"172.16.{tunnel}.0/24", made.interface, hop_address)
+        there, index = bytes((2, 0, 0, 0, 9, tunnel)), made.interface.sw_if_index
+        router.engine.get(Neighbors).add(PROTOCOL[4], index, number(hop_address), there, NeighborFlag.STATIC)
+        packet = ip4_packet(dst=number(f"172.16.{tunnel}.5"))
+        (sent,) = router.send("ethernet-input", routed_frame(packet))
+        inside = bytes(IP(sent)[VXLAN].payload)
+        assert inside == there + mac(tunnel) + b"\x08\x00" + hop(packet)
+        # Nobody says how long that header is: the ports do not count, only the addresses of the header.
+        assert IP(sent)[UDP].sport == flow_port(inside[:12] + b"\0\0")
 
 
 @pytest.mark.parametrize("version", VERSIONS)

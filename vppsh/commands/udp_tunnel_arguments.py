@@ -111,15 +111,17 @@ def format_address_of(tunnel: UdpTunnel, address: int) -> str:
 BYPASS = line_input(options(interface(), flag("del", "delete"), error="parse error `%U'"))
 
 
-def switch_bypass(ctx: CommandContext, args: Args, protocol: Protocol, kind: str) -> None:
-    """Let packets of tunnels of a kind that come in by an interface take the short way, or no longer."""
+def switch_bypass(ctx: CommandContext, args: Args, protocol: Protocol, kind: str, *, once: bool = False) -> None:
+    """Let packets of tunnels of a kind that come in by an interface take the short way, or no longer.
+
+    once  it is on or off; else on as often as it was switched on, as features are in VPP
+    """
     if args.interface is None:
         raise CommandError(ctx.input.error_text("unknown interface `%U'"))
     arc, feature = f"{protocol.text}-unicast", f"{protocol.text}-{kind}-bypass"
     arcs = ctx.engine.arcs
-    if args.delete != (feature in arcs[arc].on(args.interface)):
-        return
-    arcs.enable(arc, feature, args.interface, on=not args.delete)
+    if not once or args.delete == (feature in arcs[arc].on(args.interface)):
+        arcs.enable(arc, feature, args.interface, on=not args.delete)
 
 
 def offload() -> Argument:

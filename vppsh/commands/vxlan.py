@@ -122,10 +122,10 @@ def set_flow_offload_vxlan(ctx: CommandContext, args: Args) -> None:
 @command("set interface ip vxlan-bypass", BYPASS, help="set interface ip vxlan-bypass <interface> [del]")
 def set_ip4_vxlan_bypass(ctx: CommandContext, args: Args) -> None:
     """Take packets of tunnels over IPv4 a short way."""
-    switch_bypass(ctx, args, Protocol.IP4, "vxlan")
+    switch_bypass(ctx, args, Protocol.IP4, "vxlan", once=True)
 
 
 @command("set interface ip6 vxlan-bypass", BYPASS, help="set interface ip6 vxlan-bypass <interface> [del]")
 def set_ip6_vxlan_bypass(ctx: CommandContext, args: Args) -> None:
     """Take packets of tunnels over IPv6 a short way."""
-    switch_bypass(ctx, args, Protocol.IP6, "vxlan")
+    switch_bypass(ctx, args, Protocol.IP6, "vxlan", once=True)

@@ -237,6 +237,8 @@ class UdpTunnels(Generic[T]):
     def add_interface(self, tunnel: T, name: str, device: DeviceClass, *, mac: bytes = bytes(6), own: HardwareClass | None = None) -> None:
         """Make the interface of a tunnel: of a class of its own, or an Ethernet one; it drops frames until it is bridged."""
         mtu = MTU if own is None else 0
+        if own is not None:
+            mac = self._mac_of_same_number(tunnel.index)
         interface = self._interfaces.add_hardware(name, device, own or ETHERNET, mac=mac, mtu=mtu, device=tunnel)
         interface.flood_class = FloodClass.TUNNEL_MASTER if tunnel.is_group else FloodClass.TUNNEL_NORMAL
         tunnel.interface = interface
@@ -250,6 +252,14 @@ class UdpTunnels(Generic[T]):
         self.engine.get(L2Interfaces).set_l3(interface)
         self.set_header(tunnel, tunnel.header)
         self._interfaces.set_state(interface, UP)
+
+    def _mac_of_same_number(self, number: int) -> bytes:
+        """The address that VPP writes before packets to a neighbour on an interface that is no Ethernet one, where there should be none:
+        that of the Ethernet interface that has the tunnel's number (ethernet_build_rewrite).
+        """
+        ports = (each.hardware for each in self._interfaces if each.is_hardware and each.hardware.hardware_class.ethernet)
+        macs = [hardware.mac for hardware in sorted(ports, key=lambda hardware: hardware.hw_if_index)]
+        return macs[number] if number < len(macs) else bytes(6)
 
     def set_header(self, tunnel: T, header: bytes) -> None:
         """Write this in front of a tunnel's packets from now on."""

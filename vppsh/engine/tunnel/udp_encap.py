@@ -16,7 +16,7 @@ from vppsh.engine.buffers import HEADROOM, BufferFlag
 from vppsh.engine.context import Context
 from vppsh.engine.counters import count_each
 from vppsh.engine.exact_table import MISSING
-from vppsh.engine.features.l2.flow_hash import flow_hash
+from vppsh.engine.features.l2.flow_hash import address_hash, flow_hash
 from vppsh.engine.features.l2.modes import L2Interfaces
 from vppsh.engine.fib.flow_hash import Words
 from vppsh.engine.fib.types import Protocol
@@ -37,6 +37,7 @@ FIELD = np.dtype(">u2")
 MEMORY = np.dtype("<u2")
 BASE = 0xFFFF
 L2_LENGTH_MASK = np.uint32(0xFF)
+NO_TYPE = 0
 CHAINED = np.uint32(BufferFlag.NEXT_PRESENT)
 DROP = 0
 ENCAPSULATED = 0
@@ -126,15 +127,24 @@ def _into(
 def _hash(ctx: Context, frame: Frame, sent: Some) -> Words:
     """The flow hashes of frames; of those that were routed here nobody noted how long their link-layer header is.
 
-    In that place is what the look-up left, mostly zero, and then the ethertype is looked for right before the packet.
+    In that place is what the look-up left, mostly zero, and then the ethertype is looked for right before the packet: that is where the
+    packet's own was, unless an Ethernet header was written for the tunnel. Before that one there is nothing, which counts as zero.
     """
-    buffers, bridged = ctx.buffers, ctx.get(L2Interfaces).output_features
-    if isinstance(sent, int) and bridged[sent]:
-        return flow_hash(ctx, frame, buffers.l2_len[frame.rows])
-    lengths = (buffers.flow_hash[frame.rows] & L2_LENGTH_MASK).astype(np.int32)
-    if not isinstance(sent, int):
-        lengths = np.where(bridged[sent] != 0, buffers.l2_len[frame.rows], lengths)
-    return flow_hash(ctx, frame, lengths)
+    buffers, rows = ctx.buffers, frame.rows
+    bridged = ctx.get(L2Interfaces).output_features.take(sent) != 0
+    if bridged.all():
+        return flow_hash(ctx, frame, buffers.l2_len[rows])
+    headed = np.broadcast_to(~bridged, (frame.n,)) & (buffers.save_rewrite_length[rows] > 0)
+    lengths = np.where(bridged, buffers.l2_len[rows], (buffers.flow_hash[rows] & L2_LENGTH_MASK).astype(np.int32))
+    n_headed = np.count_nonzero(headed)
+    if n_headed == frame.n:
+        return address_hash(ctx, frame, NO_TYPE)
+    if not n_headed:
+        return flow_hash(ctx, frame, lengths)
+    hashes = np.empty(frame.n, np.uint32)
+    hashes[headed] = address_hash(ctx, frame.pick(buffers, headed), NO_TYPE)
+    hashes[~headed] = flow_hash(ctx, frame.pick(buffers, ~headed), lengths[~headed])
+    return hashes
 
 
 def _write(

@@ -40,6 +40,13 @@ def flow_hash(ctx: Context, frame: Frame, lengths: NDArray[np.integer]) -> Words
     return _behind(ctx, frame, length)
 
 
+def address_hash(ctx: Context, frame: Frame, kind: int) -> Words:
+    """The hash of frames in which there is nothing with a hash of its own: of both addresses and the ethertype."""
+    dst = ctx.buffers.load(frame, ADDRESS_END, DST_AT).astype(np.uint32)
+    src = ctx.buffers.load(frame, ADDRESS_END, SRC_AT).astype(np.uint32)
+    return hashed(dst, src, np.full(frame.n, kind, np.uint32))
+
+
 def _behind(ctx: Context, frame: Frame, length: int) -> Words:
     """The hash of frames whose packets begin that many bytes into them; what they are is said right before."""
     types = ctx.buffers.load(frame, TYPE, length - TYPE_BYTES)
@@ -50,15 +57,12 @@ def _behind(ctx: Context, frame: Frame, length: int) -> Words:
 
 
 def _of_type(ctx: Context, frame: Frame, kind: int, length: int) -> Words:
-    buffers = ctx.buffers
     if kind == IP4:
         return _ip4(ctx, frame, length)
     if kind in (IP6, MPLS):
         of_packet = ip6_flow_hash if kind == IP6 else mpls_flow_hash
         return of_packet(ctx, frame, _config(frame.n), length)
-    dst = buffers.load(frame, ADDRESS_END, DST_AT).astype(np.uint32)
-    src = buffers.load(frame, ADDRESS_END, SRC_AT).astype(np.uint32)
-    return hashed(dst, src, np.full(frame.n, (kind & 0xFF) << 8 | kind >> 8, np.uint32))
+    return address_hash(ctx, frame, (kind & 0xFF) << 8 | kind >> 8)
 
 
 def _ip4(ctx: Context, frame: Frame, length: int) -> Words:

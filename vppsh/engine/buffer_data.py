@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vppsh.engine.buffers import DATA_SIZE, HEADROOM, NONE, BufferFlag, BufferPool, Indices
+from vppsh.engine.frame import side_by_side
 
 # Widths are rounded up to this, so that the pool is seen through few different views.
 PIECE = 64
@@ -21,10 +22,9 @@ def copy_first(buffers: BufferPool, rows: Indices) -> Indices:
     """
     copies = buffers.allocate_indices(len(rows))
     rows = rows[: len(copies)]
-    for name, fresh in buffers.fresh.items():
-        column = getattr(buffers, name)
-        column[copies] = fresh if name in OWN else column[rows]
-    buffers.data[copies] = buffers.data[rows]
+    buffers.copy(side_by_side(rows), to := side_by_side(copies))
+    for name in OWN:
+        getattr(buffers, name)[to] = buffers.fresh[name]
     traced = buffers.trace[rows] != NONE
     buffers.trace[copies] = buffers.trace[rows]
     buffers.flags[copies] = np.where(traced, np.uint32(BufferFlag.IS_TRACED), np.uint32(0))

@@ -27,6 +27,8 @@ DATA_SIZE = 2048
 HEADROOM = 130
 STRIDE = 2240
 NONE = -1
+CACHE_LINE = 64
+SMALLEST_COPY = 320
 
 Indices = NDArray[np.int32]
 
@@ -226,6 +228,16 @@ class BufferPool:
     def reset(self, rows: Rows) -> None:
         """Give the metadata of buffers the values of a fresh packet."""
         self._columns[:, rows] = self._fresh
+
+    def copy(self, source: Rows, to: Rows) -> None:
+        """Give buffers the metadata and the bytes of others, one to one and none of them among the others.
+
+        Bytes are copied up to the end of the longest packet, and some more, which traces of short packets show.
+        """
+        self._columns[:, to] = self._columns[:, source] if isinstance(source, slice) else self._columns.take(source, axis=1)
+        end = HEADROOM + int((self.current_data[source] + self.current_length[source]).max(initial=0))
+        end = min(max(-(-end // CACHE_LINE) * CACHE_LINE, SMALLEST_COPY), STRIDE)
+        self.data[to, :end] = self.data[source, :end]
 
     # Access to packet bytes.
 

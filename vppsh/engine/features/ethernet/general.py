@@ -39,6 +39,7 @@ from vppsh.engine.features.ethernet.tags import (
     advance,
     find_matches,
     is_l2,
+    one_of,
     refresh_hints,
     wrong_address,
 )
@@ -92,7 +93,7 @@ def input_from_anywhere(ctx: Context, frame: Frame, variant: Variant, error_base
         group = frame.pick(buffers, positions)
         types = buffers.load(group, WORD2, variant.header_bytes - TYPE_BYTES)
         wrong = np.zeros(group.n, bool) if port is None else wrong_address(buffers.load(group, WORD8), port)
-        slow = np.isin(types, TAGGED) if variant.llc else np.ones(group.n, bool)
+        slow = one_of(types, TAGGED) if variant.llc else np.ones(group.n, bool)
         if not slow.all():
             quick = ~slow
             _plain(ctx, positions[quick], rows[positions[quick]], types[quick], wrong[quick], port, result)
@@ -131,7 +132,7 @@ def _tagged(
     """Packets with tags, and all of those whose link header is gone."""
     buffers, ports, ethertypes = ctx.buffers, ctx.get(Ports), ctx.get(Ethertypes)
     # Load.
-    one = np.isin(types, TAGGED)
+    one = one_of(types, TAGGED)
     two = one & (tags["outer_type"] == VLAN)
     three = two & (tags["inner_type"] == VLAN)
     outer = np.where(one, tags["outer"] & vlan.ID_MASK, 0).astype(np.intp)

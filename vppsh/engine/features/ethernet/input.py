@@ -16,8 +16,8 @@ from vppsh.engine.context import Context, Nexts
 from vppsh.engine.features.ethernet.ethertypes import ERRORS, NEXTS, Ethertypes
 from vppsh.engine.features.ethernet.general import ETHERNET, ETHERTYPE_ONLY, NOT_BRIDGED, input_from_anywhere
 from vppsh.engine.features.ethernet.ports import Ports
-from vppsh.engine.features.ethernet.single import input_from_port
-from vppsh.engine.features.ethernet.tags import HEADER_BYTES, L2_L3_VALID, TAG_TYPES, WORD2, WORD4
+from vppsh.engine.features.ethernet.single import bridged_from_port, input_from_port
+from vppsh.engine.features.ethernet.tags import HEADER_BYTES, L2_L3_VALID, TAG_TYPES, WORD2, WORD4, one_of
 from vppsh.engine.frame import Frame
 from vppsh.engine.wire.ethernet import format_ethernet_header
 from vppsh.registry import column, node, table
@@ -88,7 +88,8 @@ def ethernet_input(ctx: Context, frame: Frame) -> Nexts:
             )
         )
     if not (alike and routed and ethertype not in TAG_TYPES):
-        return input_from_port(ctx, frame, port, checked)
+        untagged = not routed and not one_of(buffers.load(frame, WORD2, ETHERTYPE_AT), TAG_TYPES).any()
+        return bridged_from_port(ctx, frame) if untagged else input_from_port(ctx, frame, port, checked)
     # Act.
     if frame.offset is None:
         start = buffers.current_data[rows]

@@ -89,6 +89,17 @@ def input_from_port(ctx: Context, frame: Frame, port: Port, checked: bool) -> ND
     return nexts
 
 
+def bridged_from_port(ctx: Context, frame: Frame) -> int:
+    """The slot of packets without tags from a bridged or cross-connected port."""
+    buffers, rows = ctx.buffers, frame.rows
+    start = buffers.current_data[rows] if frame.offset is None else frame.offset
+    buffers.l2_hdr_offset[rows] = start
+    buffers.l3_hdr_offset[rows] = start + HEADER_BYTES
+    buffers.l2_len[rows] = HEADER_BYTES
+    buffers.flags[rows] |= L2_L3_VALID
+    return ctx.get(Ethertypes).l2
+
+
 def _tagged(
     ctx: Context, port: Port, rows: NDArray[np.int32], tags: np.ndarray, wrong: NDArray[np.bool_], dot1ad: bool, routed: bool
 ) -> NDArray[np.int32]:

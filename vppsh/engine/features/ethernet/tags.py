@@ -32,6 +32,14 @@ NOT_MAC_BITS = np.uint64(16)
 GROUP_BIT = np.uint64(1 << 16)
 
 
+def one_of(types: NDArray[np.uint16], kinds: tuple[int, ...]) -> NDArray[np.bool_]:
+    """Which ethertypes are among a few (np.isin is ten times slower)."""
+    found: NDArray[np.bool_] = types == kinds[0]
+    for kind in kinds[1:]:
+        found |= types == kind
+    return found
+
+
 def wrong_address(words: NDArray[np.uint64], port: Port) -> NDArray[np.bool_]:
     """Which packets are for somebody else: neither a group, nor an address of the port.
 
@@ -87,7 +95,7 @@ def refresh_hints(buffers: BufferPool, frame: Frame) -> None:
 def measure_l2_header(buffers: BufferPool, frame: Frame) -> None:
     """Note how long the Ethernet headers of packets are that ethernet-input did not see (vnet_update_l2_len)."""
     rows = frame.rows
-    outer = np.isin(buffers.load(frame, WORD2, HEADER_BYTES - WORD2.itemsize), TAGGED)
+    outer = one_of(buffers.load(frame, WORD2, HEADER_BYTES - WORD2.itemsize), TAGGED)
     n_tags = outer.astype(np.int32)
     if outer.any():
         n_tags += outer & (buffers.load(frame, WORD2, HEADER_BYTES + TAG_BYTES - WORD2.itemsize) == VLAN)

@@ -5,6 +5,8 @@ The packet itself goes to the first target, copies of it to the others. A BVI co
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -13,7 +15,7 @@ from vppsh.engine.context import Context
 from vppsh.engine.features.l2.addresses_trace import addresses_of, format_of
 from vppsh.engine.features.l2.bridge_domains import BridgeDomains, Target
 from vppsh.engine.features.l2.bvi_input import Fault, to_bvi
-from vppsh.engine.frame import Frame
+from vppsh.engine.frame import Frame, side_by_side
 from vppsh.engine.uniform import common
 from vppsh.registry import error, node
 
@@ -31,68 +33,48 @@ ERRORS = tuple(
 @node("l2-flood", nexts=("l2-output", "error-drop"), errors=ERRORS, trace=format_of("l2-flood"))
 def l2_flood(ctx: Context, frame: Frame) -> None:
     """Copy, and send every copy to its port."""
-    buffers = ctx.buffers
-    rows = frame.indices(buffers)
-    # Load: which ports, by where a packet came in.
-    lists, which = _targets(ctx, rows)
-    counts = np.array([len(targets) for targets in lists])[which]
-    # Act.
     ctx.count(PACKETS, frame.n)
-    alone = rows[counts == 0]
-    if len(alone):
-        buffers.error[alone] = ctx.error_base + NO_MEMBERS
-        ctx.enqueue(DROP, alone, offset=frame.offset, rx=frame.rx, traced=frame.traced)
-    source = np.repeat(np.arange(frame.n), counts)
-    if not len(source):
-        return
-    place = np.arange(len(source)) - np.repeat(np.cumsum(counts) - counts, counts)
-    out = rows[source]
-    is_copy = place > 0
-    copies = copy_packets(buffers, out[is_copy])
-    out[np.flatnonzero(is_copy)[: len(copies)]] = copies
-    ports, to_bvis = _chosen(lists, which[source], place)
-    if len(copies) < np.count_nonzero(is_copy):
-        kept = ~is_copy
-        kept[np.flatnonzero(is_copy)[: len(copies)]] = True
-        ctx.count(REPLICATION_FAILURE, len(np.unique(source[~kept])))
-        out, ports, to_bvis = out[kept], ports[kept], to_bvis[kept]
-    if frame.traced:
-        for index in out[buffers.trace[out] >= 0].tolist():
-            ctx.trace(index, addresses_of(ctx, index))
-    if not to_bvis.any():
-        buffers.tx_sw_if_index[out] = ports
-        ctx.enqueue(L2_OUTPUT, out, offset=frame.offset, rx=frame.rx, traced=frame.traced)
-        return
-    switched = out[~to_bvis]
-    buffers.tx_sw_if_index[switched] = ports[~to_bvis]
-    ctx.enqueue(L2_OUTPUT, switched, offset=frame.offset, rx=frame.rx, traced=frame.traced)
-    for bvi in set(ports[to_bvis].tolist()):
-        _route(ctx, out[to_bvis & (ports == bvi)], bvi, frame.traced)
+    for targets, rows in _groups(ctx, frame):
+        if targets:
+            _flood(ctx, frame, targets, rows)
+        else:
+            ctx.buffers.error[rows] = ctx.error_base + NO_MEMBERS
+            ctx.enqueue(DROP, rows, offset=frame.offset, rx=frame.rx, traced=frame.traced)
 
 
-def _targets(ctx: Context, rows: NDArray[np.int32]) -> tuple[list[tuple[Target, ...]], NDArray[np.intp]]:
-    """The lists of targets that occur, and which of them each packet has."""
+def _groups(ctx: Context, frame: Frame) -> Iterator[tuple[tuple[Target, ...], NDArray[np.int32]]]:
+    """The packets that came in by the same port of the same domain, and where they go."""
     buffers, domains = ctx.buffers, ctx.get(BridgeDomains)
-    columns = (buffers.l2_bd_index[rows], buffers.rx_sw_if_index[rows], buffers.l2_shg[rows])
+    rows = frame.indices(buffers)
+    columns = (buffers.l2_bd_index[frame.rows], buffers.rx_sw_if_index[frame.rows], buffers.l2_shg[frame.rows])
     bd_index, received, shg = (common(column) for column in columns)
     if bd_index is not None and received is not None and shg is not None:
-        return [domains[bd_index].targets(received, shg)], np.zeros(len(rows), np.intp)
+        yield domains[bd_index].targets(received, shg), rows
+        return
     found, which = np.unique(np.stack(columns).astype(np.int64), axis=1, return_inverse=True)
-    lists = [domains[index].targets(received, shg) for index, received, shg in found.T.tolist()]
-    return lists, which.reshape(-1)
+    for place, (index, port, group) in enumerate(found.T.tolist()):
+        yield domains[index].targets(port, group), rows[which.reshape(-1) == place]
 
 
-def _chosen(
-    lists: list[tuple[Target, ...]], which: NDArray[np.intp], place: NDArray[np.intp]
-) -> tuple[NDArray[np.int32], NDArray[np.bool_]]:
-    """The port of each copy, and whether it is a BVI."""
-    longest = max(len(targets) for targets in lists)
-    ports = np.zeros((len(lists), longest), np.int32)
-    bvis = np.zeros((len(lists), longest), bool)
-    for row, targets in enumerate(lists):
-        ports[row, : len(targets)] = [target.sw_if_index for target in targets]
-        bvis[row, : len(targets)] = [target.bvi for target in targets]
-    return ports[which, place], bvis[which, place]
+def _flood(ctx: Context, frame: Frame, targets: tuple[Target, ...], rows: NDArray[np.int32]) -> None:
+    """One frame for each target; VPP mixes them packet by packet, but each port gets its copies in the same order."""
+    buffers = ctx.buffers
+    parts = [rows, *(copy_packets(buffers, rows) for _ in targets[1:])]
+    if len(parts[-1]) < len(rows):
+        ctx.count(REPLICATION_FAILURE, len(rows) - len(parts[-1]))
+    if frame.traced:
+        for part in parts:
+            for index in part[buffers.trace[part] >= 0].tolist():
+                ctx.trace(index, addresses_of(ctx, index))
+    for target, part in zip(targets, parts, strict=True):
+        if not len(part):
+            continue
+        if target.bvi:
+            _route(ctx, part, target.sw_if_index, frame.traced)
+        else:
+            chosen = side_by_side(part)
+            buffers.tx_sw_if_index[chosen] = target.sw_if_index
+            ctx.enqueue(L2_OUTPUT, chosen, offset=frame.offset, rx=frame.rx, traced=frame.traced)
 
 
 def _route(ctx: Context, rows: NDArray[np.int32], bvi: int, traced: bool) -> None:

@@ -18,6 +18,7 @@ from vppsh.engine.features.l2 import features
 from vppsh.engine.features.l2.addresses_trace import AddressesTrace, addresses_of
 from vppsh.engine.features.l2.bvi_input import Fault, to_bvi
 from vppsh.engine.features.l2.features import NextFeatures
+from vppsh.engine.features.l2.input import of_port
 from vppsh.engine.features.l2.l2fib import (
     BYTE,
     FLAGS_SHIFT,
@@ -70,7 +71,7 @@ def l2_fwd(ctx: Context, frame: Frame) -> Nexts:
     """To the port of the destination, to the BVI, or on to the floods."""
     buffers, rows = ctx.buffers, frame.rows
     # Load.
-    keys = buffers.load(frame, WORD8) << np.uint64(MAC_SHIFT) | buffers.l2_bd_index[rows]
+    keys = buffers.load(frame, WORD8) << np.uint64(MAC_SHIFT) | of_port(buffers, frame, buffers.l2_bd_index)
     entries = ctx.get(L2Fib).find(keys)
     for position, index in ctx.traced(frame):
         ctx.trace(index, ForwardTrace(addresses_of(ctx, index), int(entries[position])))
@@ -80,7 +81,8 @@ def l2_fwd(ctx: Context, frame: Frame) -> Nexts:
     sequences = entries >> np.uint64(SEQUENCE_SHIFT)
     if not flags.any():
         stale = _expected(ctx, frame, ports) != sequences
-        if not (stale | (ports == buffers.rx_sw_if_index[rows])).any():
+        received = buffers.rx_sw_if_index[rows] if frame.rx is None else frame.rx
+        if not (stale | (ports == received)).any():
             buffers.tx_sw_if_index[rows] = ports
             return L2_OUTPUT
     else:
@@ -91,7 +93,8 @@ def l2_fwd(ctx: Context, frame: Frame) -> Nexts:
 
 def _expected(ctx: Context, frame: Frame, ports: NDArray[np.int32]) -> NDArray[np.uint32]:
     """The sequence numbers that an entry of those ports has when it was learned after the last flush."""
-    expected: NDArray[np.uint32] = ctx.buffers.l2_fib_sequence[frame.rows] & BD_SEQUENCE | ctx.get(L2Interfaces).sequence[ports]
+    own = of_port(ctx.buffers, frame, ctx.buffers.l2_fib_sequence) & BD_SEQUENCE
+    expected: NDArray[np.uint32] = ctx.get(L2Interfaces).sequence[ports] | own
     return expected
 
 

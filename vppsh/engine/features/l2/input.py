@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from vppsh.engine.buffers import BufferPool
 from vppsh.engine.context import Context, Nexts
 from vppsh.engine.features.ethernet.ethertypes import BRIDGED, as_loaded
 from vppsh.engine.features.l2 import features
@@ -62,15 +63,25 @@ def format_input_trace(view: Any, record: InputTrace) -> str:
     return f"l2-input: sw_if_index {record.sw_if_index} dst {destination} src {source} [{chosen}]"
 
 
+def of_port(buffers: BufferPool, frame: Frame, column: NDArray[np.uint32]) -> NDArray[np.uint32]:
+    """A column that l2-input filled: its only value when the packets came in by one port, else all of them."""
+    rows = frame.rows
+    if frame.rx is not None:
+        rows = slice(rows.start, rows.start + 1) if isinstance(rows, slice) else rows[:1]
+    values: NDArray[np.uint32] = column[rows]
+    return values
+
+
 @node("l2-input", nexts=("error-drop",), errors=ERRORS, trace=format_input_trace)
 def l2_input(ctx: Context, frame: Frame) -> Nexts:
     """To the first feature of the receive interface; of a cross-connect with its peer as the way out."""
     buffers = ctx.buffers
     received = buffers.rx_sw_if_index[frame.rows]
-    one = common(received)
+    one = common(received) if frame.rx is None else frame.rx
     groups = buffers.load(frame, BYTE) & np.uint8(1)
     nexts: Nexts
     if one is not None and not groups.any():
+        frame.rx = one
         nexts = _alike(ctx, frame, one)
     else:
         nexts = _each(ctx, frame, received.copy(), groups)

@@ -18,6 +18,7 @@ from vppsh.engine.features.l2 import features
 from vppsh.engine.features.l2.addresses_trace import format_of, trace_addresses
 from vppsh.engine.features.l2.bridge_domains import BridgeDomains
 from vppsh.engine.features.l2.features import NextFeatures
+from vppsh.engine.features.l2.input import of_port
 from vppsh.engine.features.l2.l2fib import (
     BYTE,
     FLAGS_SHIFT,
@@ -65,12 +66,12 @@ def l2_learn(ctx: Context, frame: Frame) -> Nexts:
     buffers, rows = ctx.buffers, frame.rows
     trace_addresses(ctx, frame)
     # Load.
-    keys = buffers.load(frame, WORD8, SOURCE_AT) & NO_BD | buffers.l2_bd_index[rows]
+    keys = buffers.load(frame, WORD8, SOURCE_AT) & NO_BD | of_port(buffers, frame, buffers.l2_bd_index)
     entries = ctx.get(L2Fib).find(keys)
     minute = int(ctx.now // SECONDS_PER_MINUTE) % TIMESTAMPS
-    sequences = buffers.l2_fib_sequence[rows].astype(np.uint64)
-    wanted = buffers.rx_sw_if_index[rows].astype(np.uint64) | sequences << np.uint64(SEQUENCE_SHIFT)
-    ages = buffers.l2_mac_age[rows]
+    received = np.uint64(frame.rx) if frame.rx is not None else buffers.rx_sw_if_index[rows].astype(np.uint64)
+    wanted = of_port(buffers, frame, buffers.l2_fib_sequence).astype(np.uint64) << np.uint64(SEQUENCE_SHIFT) | received
+    ages = of_port(buffers, frame, buffers.l2_mac_age)
     checked: np.uint64 | Words = CHECKED_AGELESS
     if ages.any():
         wanted |= np.uint64(minute << TIMESTAMP_SHIFT)

@@ -15,6 +15,7 @@ import tempfile
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
@@ -50,9 +51,13 @@ def missing() -> str:
     return ""
 
 
+PLUGINS = (
+    "random nonce openssl gmp kdf aes sha1 sha2 hmac cmac ctr gcm "
+    "chapoly pem pkcs1 x509 pubkey kernel-libipsec kernel-netlink socket-default vici updown"
+)
 CONF = """
 charon {{
-  load = random nonce openssl gmp kdf aes sha1 sha2 hmac gcm chapoly kernel-libipsec kernel-netlink socket-default vici updown
+  load = {plugins}
   retransmit_timeout = 2
   {options}
   plugins {{
@@ -76,12 +81,14 @@ connections {{
     proposals = {ike}
     {more}
     local {{
-      auth = psk
+      auth = {auth}
       id = fqdn:site1
+      {ours}
     }}
     remote {{
-      auth = psk
+      auth = {auth}
       id = fqdn:site0
+      {theirs}
     }}
     children {{
       net {{
@@ -99,6 +106,15 @@ secrets {{
   }}
 }}
 """
+
+
+@dataclass(frozen=True)
+class Certificates:
+    """strongSwan's key and certificate, and the gateway's certificate."""
+
+    key: Path
+    ours: Path
+    theirs: Path
 
 
 class Charon(ABC):
@@ -139,7 +155,7 @@ class Charon(ABC):
         return self
 
     def _start(self) -> None:
-        (self._directory / "strongswan.conf").write_text(CONF.format(directory=self._directory, options=self._options))
+        (self._directory / "strongswan.conf").write_text(CONF.format(directory=self._directory, options=self._options, plugins=PLUGINS))
         # Its pid file must not meet that of another one.
         command = f"mount -t tmpfs none /run && exec {CHARON}"
         environment = os.environ | {"STRONGSWAN_CONF": str(self._directory / "strongswan.conf")}
@@ -149,10 +165,16 @@ class Charon(ABC):
             )
         self.until((self._directory / "vici").exists, "charon to start")
 
-    def configure(self, *, ike: str, esp: str, more: str = "", child: str = "") -> None:
-        """Load the connection, with proposals in strongSwan's words."""
+    def configure(self, *, ike: str, esp: str, more: str = "", child: str = "", certificates: Certificates | None = None) -> None:
+        """Load the connection, with proposals in strongSwan's words; with certificates it is they that prove who somebody is."""
         path = self._directory / "swanctl.conf"
-        path.write_text(CONNECTION.format(ike=ike, esp=esp, secret=SECRET, more=more, child=child))
+        auth, ours, theirs = "psk", "", ""
+        if certificates is not None:
+            auth, ours, theirs = "pubkey", f"certs = {certificates.ours}", f"certs = {certificates.theirs}"
+            (self._directory / "private").mkdir()
+            shutil.copy(certificates.key, self._directory / "private")
+        words = {"ike": ike, "esp": esp, "secret": SECRET, "more": more, "child": child, "auth": auth, "ours": ours, "theirs": theirs}
+        path.write_text(CONNECTION.format(**words))
         self.swanctl("--load-all", "--file", str(path))
 
     def swanctl(self, *words: str) -> str:
@@ -165,7 +187,8 @@ class Charon(ABC):
         return self._while_packets_go_on(*inside, address).count("bytes from")
 
     def _while_packets_go_on(self, *words: str) -> str:
-        process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        environment = os.environ | {"SWANCTL_DIR": str(self._directory)}
+        process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment)
         self.until(lambda: process.poll() is not None, " ".join(words))
         assert process.stdout is not None
         with process.stdout as output:

@@ -307,3 +307,13 @@ def test_what_is_counted_and_not_answered(message: bytes, counted: str) -> None:
     assert ask(there, message) == []
     assert there.counts()[counted] == 1
     assert there.sas == []
+
+
+def test_deletion_in_the_words_of_vpp(peer: PlainPeer) -> None:
+    """A responder of VPP's names the SPI of what came to its peer."""
+    there = site()
+    peer.derive(ask(there, peer.init)[0])
+    spi = peer.open(ask(there, peer.auth(SECRET.encode()))[0])[SA][8:12]
+    [sealed] = ask(there, peer.seal(37, 2, DELETE, chain((DELETE, b"\x03\x04\0\x01" + spi))))
+    assert peer.open(sealed) == {DELETE: b"\x03\x04\0\x01" + spi}
+    assert there.ike.children == []

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from scapy.layers.inet import IP, UDP
 from scapy.packet import Raw
 
+from tests.certificates import certificate
 from tests.ikev2_sites import SECRET, Site, selector
-from tests.strongswan import StrongSwan, StrongSwanOnTap, missing
+from tests.strongswan import Certificates, StrongSwan, StrongSwanOnTap, missing
 from tests.test_ikev2_peer import PlainPeer
 from vppsh.engine.ipsec.sa import Sas
 
@@ -23,6 +26,8 @@ SUITES = [
     ("chacha20-poly1305 256 ike-dh modp-3072", "chacha20poly1305-prfsha256-modp3072", "aes-gcm-16 128", "aes128gcm16"),
     ("aes-cbc 256 ike-integ-alg hmac-sha2-512-256 ike-dh ecp-521", "aes256-sha512-prfsha256-ecp521",
      "chacha20-poly1305 256", "chacha20poly1305"),
+    ("aes-cbc 192 ike-integ-alg cmac-96 ike-dh modp-1536", "aes192-aescmac-prfsha256-modp1536",
+     "aes-ctr 256 esp-integ-alg hmac-sha2-384-192", "aes256ctr-sha384"),
 ]  # fmt: skip
 INSIDE = "10.0.0.1"
 
@@ -65,6 +70,22 @@ def test_a_ping_through_the_tunnel(who: str, suite: tuple[str, str, str, str]) -
         # IKE by port 500 and then 4500, ESP in UDP; echo requests are not seen on the wire.
         assert not any(frame[12:14] == b"\x08\x00" and frame[23] in (1, 50) for _, frame in peer.wire)
         assert site.ike.is_initiator == (who == "initiator")
+
+
+@pytest.mark.parametrize(
+    "proposal",
+    ["aes256-sha1-prfaescmac-modp2048s256", "aes256-sha384-prfsha384-modp1024s160", "aes256gcm16-prfsha1-ecp192",
+     "aes128gcm16-prfsha512-modp4096", "aes128-sha256-prfsha384-modp2048s224"],
+)  # fmt: skip
+def test_what_only_a_peer_can_ask_for(proposal: str) -> None:
+    """Groups and pseudo-random functions that no command of ours offers."""
+    site = Site(0)
+    with StrongSwan(site) as peer:
+        configured(site, peer, (CALICO[0], proposal, *CALICO[2:]))
+        answer = peer.swanctl("--initiate", "--child", "net", "--timeout", "20")
+        assert "initiate completed successfully" in answer, answer
+        established(site, peer)
+        assert peer.ping(INSIDE) == 3
 
 
 def test_child_rekeyed_by_strongswan() -> None:
@@ -185,6 +206,24 @@ def test_cookies() -> None:
         peer.type("ikev2 initiate sa-init p")
         established(site, peer)
         assert len(site.ike.cookie) > 8
+        assert peer.ping(INSIDE) == 3
+
+
+@pytest.mark.parametrize("who", ["initiator", "responder"])
+def test_signatures(who: str, tmp_path: Path) -> None:
+    """RSA keys on both sides, each with the other's certificate."""
+    ours, theirs = (certificate(tmp_path, name) for name in ("site0", "site1"))
+    site = Site(0)
+    with StrongSwan(site) as peer:
+        peer.configure(ike=CALICO[1], esp=CALICO[3], certificates=Certificates(theirs[0], theirs[1], ours[1]))
+        site.profile(ike=CALICO[0], esp=CALICO[2], auth=f"rsa-sig cert-file {theirs[1]}")
+        site.type(f"set ikev2 local key {ours[0]}")
+        if who == "initiator":
+            peer.type("ikev2 initiate sa-init p")
+        else:
+            answer = peer.swanctl("--initiate", "--child", "net", "--timeout", "20")
+            assert "initiate completed successfully" in answer, answer + peer.log
+        established(site, peer)
         assert peer.ping(INSIDE) == 3
 
 

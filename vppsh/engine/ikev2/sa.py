@@ -9,10 +9,12 @@ from vppsh.engine.fib.types import Protocol
 from vppsh.engine.ikev2.crypto import Sealer, prf, prf_plus, sealer
 from vppsh.engine.ikev2.groups import Agreement
 from vppsh.engine.ikev2.message import SPIS
-from vppsh.engine.ikev2.names import NAT_PORT, PORT
+from vppsh.engine.ikev2.names import NAT_PORT, PORT, PrfId
 from vppsh.engine.ikev2.payloads import Auth, Identity, Selector
 from vppsh.engine.ikev2.profile import Profile
 from vppsh.engine.ikev2.transforms import EncrAlgorithm, IntegAlgorithm, PrfAlgorithm, Proposal, Suite
+
+CMAC_NONCE = 8
 
 
 class State(enum.Enum):
@@ -228,7 +230,9 @@ def derive_keys(sa: IkeSa, secret: bytes, old: IkeSa | None = None) -> IkeKeys:
     if old is not None and old.keys is not None:
         seed = prf(algorithms_of(old)[1], old.keys.d, secret + nonces)
     else:
-        seed = prf(algorithm, nonces, secret)
+        # AES-CMAC is treated specially: a key of its own length comes of the beginnings of both nonces.
+        half = CMAC_NONCE if algorithm.id is PrfId.AES128_CMAC else None
+        seed = prf(algorithm, sa.i_nonce[:half] + sa.r_nonce[:half], secret)
     integ_bytes, encr_bytes = 0 if integ is None else integ.key_bytes, encr.key_bytes + encr.salt_bytes
     sizes = (algorithm.n_bytes, integ_bytes, integ_bytes, encr_bytes, encr_bytes, algorithm.n_bytes, algorithm.n_bytes)
     return IkeKeys(*_cut(prf_plus(algorithm, seed, nonces + SPIS.pack(sa.ispi, sa.rspi), sum(sizes)), sizes))

@@ -151,7 +151,8 @@ class Ikev2:
         gone = []
         for delete in said.deletes:
             for spi in delete.spis if delete.protocol == ProtocolId.ESP else ():
-                child = sa.child_of(spi, outbound=True)
+                # VPP as responder names what came to its peer, instead of what came to itself.
+                child = sa.child_of(spi, outbound=True) or sa.child_of(spi, outbound=False)
                 if child is not None:
                     gone.append(child.spi_in)
                     self._forget_child(sa, child)

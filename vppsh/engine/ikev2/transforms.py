@@ -69,9 +69,9 @@ class EncrAlgorithm:
 
     @property
     def transforms(self) -> tuple[Transform, ...]:
-        """As it is offered. VPP says how long a key of ChaCha20 is, the rest of the world (RFC 7634) does not."""
+        """As it is offered. VPP says how long a key of ChaCha20 is, and looks at the first only; others do not say it (RFC 7634)."""
         with_length = Transform(TransformType.ENCR, self.id, 8 * self.key_bytes)
-        return (Transform(TransformType.ENCR, self.id), with_length) if self.id is Encr.CHACHA20_POLY1305 else (with_length,)
+        return (with_length, Transform(TransformType.ENCR, self.id)) if self.id is Encr.CHACHA20_POLY1305 else (with_length,)
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ the other, and move the window. Numbers are unsigned 32 bits and wrap as in C.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -42,12 +43,12 @@ class Advanced:
     """What the check after decryption found.
 
     replayed  which packets are, this time
-    tops      the highest number after each packet
+    tops      answers with the highest number after each packet, which only traces ask for
     lost      how many numbers fell out of the window without a packet
     """
 
     replayed: Mask
-    tops: NDArray[np.uint64]
+    tops: Callable[[], NDArray[np.uint64]]
     lost: int
 
 
@@ -74,9 +75,11 @@ class ReplayWindow:
 
     def check(self, sequence: Numbers) -> Checked:
         """Which packets of a vector are replayed, and the upper half that each number seems to have."""
-        low, high = self.top & LOW, self.top >> 32
+        low, high, n = self.top & LOW, self.top >> 32, len(sequence)
+        if self._are_new(sequence, low):
+            return Checked(np.zeros(n, np.bool_), np.full(n, _u32(high)))
         if not self.extended:
-            return Checked(self._replayed_plain(sequence), np.zeros(len(sequence), np.uint32))
+            return Checked(self._replayed_plain(sequence), np.zeros(n, np.uint32))
         if not self.checks:
             wrapped = (sequence < low) & (np.uint32(low) - sequence > FAR_BEHIND)
             return Checked(np.zeros(len(sequence), np.bool_), np.where(wrapped, _u32(high + 1), _u32(high)))
@@ -89,6 +92,10 @@ class ReplayWindow:
             seen = ~below | (sequence <= low)
             highs = np.where(below, _u32(high), _u32(high - 1))
         return Checked(seen & ~self.missing[sequence & (self.size - 1)], highs)
+
+    def _are_new(self, sequence: Numbers, low: int) -> bool:
+        """What there mostly is: all numbers are higher than any before, and of the same upper half."""
+        return self.checks and len(sequence) > 0 and (not self.extended or low >= self.size - 1) and int(np.minimum.reduce(sequence)) > low
 
     def _replayed_plain(self, sequence: Numbers) -> Mask:
         if not self.checks:
@@ -115,22 +122,26 @@ class ReplayWindow:
             else:
                 lost += self._accept(low, upper)
             tops[position] = self.top
-        return Advanced(replayed, tops, lost)
+        return Advanced(replayed, lambda: tops, lost)
 
     def _advance_in_order(self, sequence: Numbers, high: int) -> Advanced:
         """Every number is higher than the one before: the ordinary case, without a loop over packets."""
-        tops = sequence.astype(np.uint64) | np.uint64(high << 32)
-        new = int(tops[-1])
+        n, last = len(sequence), int(sequence[-1])
+        new = high << 32 | last
         if new - self.top < self.size:
             lost = self._clear(new - self.top)
             self.missing[sequence & (self.size - 1)] = False
+        elif last - int(sequence[0]) == n - 1 and n >= self.size:
+            # All of the new window is there.
+            lost = self._clear(new - self.top) - (n - self.size)
+            self.missing[:] = False
         else:
             # Nothing of the old window stays, nor of the packets whose numbers lie before the new one.
-            gone = int(np.searchsorted(tops, np.uint64(new - self.size), "right"))
+            gone = int(np.searchsorted(sequence, np.uint32(max(last - self.size, -1) + 1), "left"))
             lost = self._clear(new - self.top) - gone
             self.missing[sequence[gone:] & (self.size - 1)] = False
         self.top = new
-        return Advanced(np.zeros(len(sequence), np.bool_), tops, lost)
+        return Advanced(np.zeros(n, np.bool_), lambda: sequence.astype(np.uint64) | np.uint64(high << 32), lost)
 
     def _is_replayed(self, sequence: int, high: int) -> bool:
         """Whether a packet that decrypted with this number is out of the window, or there already.

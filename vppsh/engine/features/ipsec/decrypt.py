@@ -125,7 +125,7 @@ def _try(ctx: Context, tried: Tried, sa: Sa, job: Job) -> Slots:
     sas.count_error(sa, SaError.LOST, advanced.lost)
     if frame.traced:
         tops = np.full(frame.n, top, np.uint64)
-        tops[good] = advanced.tops
+        tops[good] = advanced.tops()
         _trace(ctx, tried, sa, np.maximum.accumulate(tops))
     if np.count_nonzero(advanced.replayed):
         faults[np.arange(frame.n)[good][advanced.replayed]] = DecryptError.REPLAY
@@ -139,7 +139,7 @@ def _try(ctx: Context, tried: Tried, sa: Sa, job: Job) -> Slots:
             nexts[left], faults[left] = _look(ctx, Decrypted(some.frame, data[left], some.lengths, some.long), sa, transform, job)
         frame.offset = None
     if np.count_nonzero(faults):
-        errors.refuse_each(ctx, frame, sa, faults, DECRYPT_SA_ERRORS)
+        errors.refuse_each(ctx, frame, sa, np.broadcast_to(faults, frame.n), DECRYPT_SA_ERRORS)
     one = common(nexts)
     return nexts if one is None else one
 
@@ -168,11 +168,13 @@ def _open(ctx: Context, tried: Tried, sa: Sa, transform: Transform) -> tuple[Mat
 
 
 def _look(ctx: Context, packets: Decrypted, sa: Sa, transform: Transform, job: Job) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
-    """Take ESP off packets; the next and the fault of each."""
+    """Take ESP off packets; the next and the fault of each, or single ones that all have."""
     transport = not job.by_tunnel and not sa.has(SaFlag.TUNNEL)
     inside, protocols = look_inside(packets, sa, transform, by_tunnel=job.by_tunnel, transport=transport)
     take_off(ctx.buffers, packets, inside)
     if transport:
+        if len(inside.nexts) == 1:
+            inside, protocols = inside.for_all(packets.frame.n), protocols.repeat(packets.frame.n)
         good = inside.faults == 0
         inside.nexts[good] = IP6_INPUT if job.ip6 else IP4_INPUT
         if good.all():

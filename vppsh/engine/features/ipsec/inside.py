@@ -46,7 +46,10 @@ class Decrypted:
 
 @dataclass
 class Inside:
-    """What was found in packets: their next, their fault (0: none), how much to take off in front, how much then to keep."""
+    """What was found in packets: their next, their fault (0: none), how much to take off in front, how much then to keep.
+
+    One row each, or a single one for all.
+    """
 
     nexts: NDArray[np.int32]
     faults: NDArray[np.int64]
@@ -69,7 +72,10 @@ NEXT_OF_PROTOCOL = _table()
 
 
 def look_inside(packets: Decrypted, sa: Sa, transform: Transform, *, by_tunnel: bool, transport: bool) -> tuple[Inside, NDArray[np.uint8]]:
-    """What packets carry, and the protocol that each says it is; behind an IP header of their own in transport mode."""
+    """What packets carry, and the protocol that each says it is; behind an IP header of their own in transport mode.
+
+    A single row, not to be changed, if all say the same.
+    """
     data, n = packets.bytes, packets.frame.n
     said = _what_all_say(data, packets.lengths, transform)
     if said is None:
@@ -78,8 +84,8 @@ def look_inside(packets: Decrypted, sa: Sa, transform: Transform, *, by_tunnel: 
     key = (packets.lengths, said, by_tunnel, transport)
     if sa.inside is None or sa.inside[0] != key:
         sa.inside = key, _look(data[:1], np.array([packets.lengths]), transform, by_tunnel, transport)
-    inside, following = sa.inside[1]
-    return inside.for_all(n), following.repeat(n)
+    found: tuple[Inside, NDArray[np.uint8]] = sa.inside[1]
+    return found
 
 
 def _what_all_say(data: Matrix, lengths: Columns, transform: Transform) -> tuple[int | None, ...] | None:
@@ -126,7 +132,7 @@ def take_off(buffers: BufferPool, packets: Decrypted, inside: Inside) -> None:
     if packets.long is None:
         buffers.current_length[rows] = keep
     else:
-        indices = frame.indices(buffers)
+        indices, strip, keep = frame.indices(buffers), np.broadcast_to(strip, frame.n), np.broadcast_to(keep, frame.n)
         buffers.current_length[indices[~packets.long]] = keep[~packets.long]
         for position in np.flatnonzero(packets.long).tolist():
             begin, end = int(strip[position]), int(strip[position] + keep[position])
@@ -134,7 +140,7 @@ def take_off(buffers: BufferPool, packets: Decrypted, inside: Inside) -> None:
     buffers.flags[rows] &= UNCHECKED
     layer2 = inside.nexts == L2_INPUT
     if layer2.any():
-        chosen = frame.indices(buffers)[layer2]
+        chosen = frame.indices(buffers)[np.broadcast_to(layer2, frame.n)]
         buffers.l2_hdr_offset[chosen] = buffers.current_data[chosen]
         buffers.l3_hdr_offset[chosen] = buffers.current_data[chosen] + ethernet.HEADER.itemsize
 

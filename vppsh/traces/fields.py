@@ -29,8 +29,8 @@ REMEMBERED = 4096
 
 TYPES: Mapping[str, tuple[str, Callable[[str], Value]]] = MappingProxyType(
     {
-        "int": (r"-?\d+", int),
-        "hex": (r"(?:0x)?[0-9a-fA-F]+", lambda text: int(text, 16)),
+        "int": (r"-?\d{1,20}", int),
+        "hex": (r"(?:0x)?[0-9a-fA-F]{1,64}", lambda text: int(text, 16)),
         "word": (r"[^\s,]+", str),
         "ip": (r"[0-9a-fA-F:.]+", str),
         "mac": (r"(?:[0-9a-f]{2}:){5}[0-9a-f]{2}", str),
@@ -123,7 +123,7 @@ def template(text: str) -> Template:
             values.append((slot[1], convert))
         at = slot.end()
     parts.append(re.escape(text[at:]))
-    return Template(re.compile("".join(parts)), tuple(values))
+    return Template(re.compile("".join(parts), re.ASCII), tuple(values))
 
 
 # What nodes of all kinds print of a packet's buffer (format_vnet_buffer).

@@ -68,9 +68,9 @@ class Located:
 # All of it at once: filters look at every packet of a trace, and taking the whole text apart is much slower.
 IP_HEADER = re.compile(
     r": ([0-9a-f.:]+) -> ([0-9a-f.:]+)\n(?: +version[^\n]*\n)? +tos 0x\w+, (?:ttl|flow)[^\n]*"
-    r"(?:\n +fragment id 0x(\w+)[^\n]*|\n +IPV6_FRAG_HDR: [^\n]* id: (\d+))?"
-    r"(?:\n *(?:UDP|TCP|SCTP): (\d+) -> (\d+)|\n *ICMP [^\n]*? id (\d+)$)?",
-    re.MULTILINE,
+    r"(?:\n +fragment id 0x([0-9a-f]{1,8})[^\n]*|\n +IPV6_FRAG_HDR: [^\n]* id: (\d{1,18}))?"
+    r"(?:\n *(?:UDP|TCP|SCTP): (\d{1,5}) -> (\d{1,5})\b|\n *ICMP [^\n]*? id (\d{1,5})$)?",
+    re.MULTILINE | re.ASCII,
 )
 PROTOCOL = re.compile(r"[\w/.-]+|unknown \d+")
 

@@ -15,25 +15,30 @@ from vppsh.engine.wire.ip_protocol import PROTOCOL_NUMBERS
 
 Value = str | int | bytes
 
-ARROW = re.compile(r"(?:([^\s:]+(?: \d+)?): )?(\S+) -> (\S+)(.*)")
-MAC = re.compile(r"(?:[0-9a-f]{2}:){5}[0-9a-f]{2}")
-IP6 = re.compile(r"[0-9a-f:.]+")
-TOS4 = re.compile(r"tos 0x(\w+), ttl (\d+), length (\d+), checksum 0x(\w+)(?: \(should be 0x(\w+)\))?(?: dscp (\S+) ecn (\S+))?")
-TOS6 = re.compile(r"tos 0x(\w+), flow label 0x(\w+), hop limit (\d+), payload length (\d+)")
-FRAGMENT = re.compile(r"fragment id 0x(\w+)(?: offset (\d+))?(?:, flags (\w+))?")
-LENGTH = re.compile(r"length (\d+), checksum 0x(\w+)")
-SEQUENCE = re.compile(r"seq\. 0x(\w+) ack 0x(\w+)")
-FLAGS = re.compile(r"flags 0x(\w+) ?(.*?), tcp header: (\d+) bytes")
-WINDOW = re.compile(r"window (\d+), checksum 0x(\w+)")
-ICMP = re.compile(r"ICMP (.+?) checksum 0x(\w+)(?: id (\d+))?")
-LABEL = re.compile(r"label (\S+) exp (\d+), s (\d), ttl (\d+)")
-VLAN = re.compile(r"(802\.1\S+) vlan (\d+)(?: priority (\d))?")
-ESP = re.compile(r"ESP: spi (\d+)(?: \(0x\w+\))?, seq (\d+)")
-TARGET = re.compile(r"target address (\S+)")
-OPTIONS = re.compile(r"(?:mss \d+|window scale \d+|timestamp .*|sack permitted|sacks? .*)(?:, .*)?")
-FRAGMENT6 = re.compile(r"IPV6_FRAG_HDR: next_hdr: (\d+), rsv: \d+, frag_offset_and_more: (\d+), id: (\d+)")
-PORTS = re.compile(r"UDP: src-port (\d+) dst-port (\d+)(?: \((.*)\))?")
-GRE = re.compile(r"GRE (\S+)(.*)")
+# Numbers are as long as they can be: what is longer is no number of VPP's, and Python refuses to read very long ones.
+ARROW = re.compile(r"(?:([^\s:]+(?: \d+)?): )?(\S+) -> (\S+)(.*)", re.ASCII)
+MAC = re.compile(r"(?:[0-9a-f]{2}:){5}[0-9a-f]{2}", re.ASCII)
+IP6 = re.compile(r"[0-9a-f:.]+", re.ASCII)
+TOS4 = re.compile(
+    r"tos 0x([0-9a-f]{1,16}), ttl (\d{1,18}), length (\d{1,18}), checksum 0x([0-9a-f]{1,16})(?: \(should be 0x([0-9a-f]{1,16})\))?"
+    r"(?: dscp (\S+) ecn (\S+))?",
+    re.ASCII,
+)
+TOS6 = re.compile(r"tos 0x([0-9a-f]{1,16}), flow label 0x([0-9a-f]{1,16}), hop limit (\d{1,18}), payload length (\d{1,18})", re.ASCII)
+FRAGMENT = re.compile(r"fragment id 0x([0-9a-f]{1,16})(?: offset (\d{1,18}))?(?:, flags (\w+))?", re.ASCII)
+LENGTH = re.compile(r"length (\d{1,18}), checksum 0x([0-9a-f]{1,16})", re.ASCII)
+SEQUENCE = re.compile(r"seq\. 0x([0-9a-f]{1,16}) ack 0x([0-9a-f]{1,16})", re.ASCII)
+FLAGS = re.compile(r"flags 0x([0-9a-f]{1,16}) ?(.*?), tcp header: (\d{1,18}) bytes", re.ASCII)
+WINDOW = re.compile(r"window (\d{1,18}), checksum 0x([0-9a-f]{1,16})", re.ASCII)
+ICMP = re.compile(r"ICMP (.+?) checksum 0x([0-9a-f]{1,16})(?: id (\d{1,18}))?", re.ASCII)
+LABEL = re.compile(r"label (\S+) exp (\d{1,18}), s (\d), ttl (\d{1,18})", re.ASCII)
+VLAN = re.compile(r"(802\.1\S+) vlan (\d{1,18})(?: priority (\d))?", re.ASCII)
+ESP = re.compile(r"ESP: spi (\d{1,18})(?: \(0x\w+\))?, seq (\d{1,18})", re.ASCII)
+TARGET = re.compile(r"target address (\S+)", re.ASCII)
+OPTIONS = re.compile(r"(?:mss \d+|window scale \d+|timestamp .*|sack permitted|sacks? .*)(?:, .*)?", re.ASCII)
+FRAGMENT6 = re.compile(r"IPV6_FRAG_HDR: next_hdr: (\d{1,18}), rsv: \d+, frag_offset_and_more: (\d{1,18}), id: (\d{1,18})", re.ASCII)
+PORTS = re.compile(r"UDP: src-port (\d{1,18}) dst-port (\d{1,18})(?: \((.*)\))?", re.ASCII)
+GRE = re.compile(r"GRE (\S+)(.*)", re.ASCII)
 TRANSPORTS = ("UDP", "TCP", "SCTP")
 
 
@@ -81,7 +86,7 @@ class HeaderReader:
         kind, source, destination, rest = match.groups()
         if kind is None:
             return self._arp_addresses(source, destination)
-        if kind in TRANSPORTS and source.isdecimal() and destination.isdecimal():
+        if kind in TRANSPORTS and _is_port(source) and _is_port(destination):
             self.headers.append(Header(kind.lower(), int(source), int(destination)))
         elif MAC.fullmatch(source):
             header = Header("ethernet", source, destination, {"type": kind})
@@ -138,7 +143,7 @@ class HeaderReader:
             return False
         for part in line.split(", "):
             name, _, number = part.rpartition(" ")
-            if not number.isdecimal():
+            if not number.isdecimal() or len(number) > 9:
                 return False
             header.values[name] = int(number)
         return True
@@ -247,6 +252,10 @@ class HeaderReader:
         return True
 
 
+def _is_port(text: str) -> bool:
+    return text.isdecimal() and len(text) <= 5
+
+
 READERS: Mapping[str, Callable[[HeaderReader, str], bool]] = MappingProxyType(
     {
         "tos": HeaderReader._tos,
@@ -274,5 +283,5 @@ READERS: Mapping[str, Callable[[HeaderReader, str], bool]] = MappingProxyType(
 def ip_protocol_number(name: str) -> int | None:
     """The number behind VPP's name of an IP protocol (`unknown 99` too); None when there is none."""
     if name.startswith("unknown "):
-        return int(name[8:]) if name[8:].isdecimal() else None
+        return int(name[8:]) if name[8:].isdecimal() and len(name) <= 11 else None
     return PROTOCOL_NUMBERS.get(name)

@@ -63,7 +63,11 @@ def packet_bytes(packet: Packet) -> Bytes | None:
     for step in packet.steps:
         headers = step.fields.headers
         if any(header.name in ("ethernet", "ip4", "ip6", "arp") for header in headers):
-            data = rebuild(headers)
+            try:
+                data = rebuild(headers)
+            except (ValueError, OverflowError):
+                # Numbers and addresses that cannot be: the text is damaged here.
+                continue
             if data:
                 link = LINK_ETHERNET if headers[0].name == "ethernet" else LINK_RAW_IP
                 return Bytes(data, link, step.node, len(data), rebuilt=True)

@@ -23,8 +23,8 @@ STEP = re.compile(rf"\n({STAMP}): (\S[^\n]*)")
 FIRST_STEP = re.compile(rf"(?:\A|\n)[ \t>|]*(?:{STAMP}): \S")
 # Lines that end a packet, and those that begin one. A pattern that begins with a line break is found much faster than one with `^`.
 MARKS = (
-    r"(?:Packet (?P<number>\d+)[ \t\r]*(?=\n|\Z)"
-    r"|-{5,} Start of thread (?P<thread>\d+) (?P<name>\S*)"
+    r"(?:Packet (?P<number>\d{1,18})[ \t\r]*(?=\n|\Z)"
+    r"|-{5,} Start of thread (?P<thread>\d{1,9}) (?P<name>\S*)"
     r"|Limiting display to \d+ packets|No packets in trace buffer|(?:DBGvpp|vpp|vppsh)# )"
 )
 MARK = re.compile(rf"\n(?P<quote>){MARKS}")
@@ -168,12 +168,13 @@ def _pasted(text: str, quote: str, place: _Place, source: str) -> Iterator[Item]
 
 
 def _headless(chunk: str, place: _Place, source: str) -> Iterator[Item]:
-    for item in _packet(f"\n{chunk}", None, "", place, source):
-        if isinstance(item, Packet):
-            item.raw = item.text[1:]
-            yield item
-        else:
-            yield item
+    """A packet that begins with its first step; the line break that steps are found by is taken back."""
+    items = _packet(f"\n{chunk}", None, "", place, source)
+    first = next(items)
+    if isinstance(first, Packet):
+        first.raw = first.text[1:]
+    yield first
+    yield from items
 
 
 def cleaned(text: str, quote: str = "") -> str:

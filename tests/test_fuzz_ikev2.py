@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.ikev2_sites import SECRET, Site
-from tests.test_ikev2_peer import PlainPeer, ask, chain, proposal, site, transform
+from tests.test_ikev2_peer import PlainPeer, ask, chain, listening, proposal, transform
 from vppsh.engine.ipsec.sa import Sas
 
 KINDS = (33, 34, 35, 36, 39, 40, 41, 42, 43, 44, 45, 46, 48, 200)
@@ -55,7 +55,7 @@ quick = settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 
 def talked_to() -> tuple[Site, PlainPeer]:
     """A site with an IKE SA and a child SA, and the peer who knows its keys."""
-    there, peer = site(), PlainPeer()
+    there, peer = listening(), PlainPeer()
     peer.derive(ask(there, peer.init)[0])
     ask(there, peer.auth(SECRET.encode()))
     assert there.ike.state.value == "AUTHENTICATED"
@@ -89,7 +89,7 @@ def test_what_a_peer_may_say(said: list[tuple[int, int, list[tuple[int, bytes]]]
 @given(messages)
 def test_what_anybody_may_say(said: list[tuple[int, int, list[tuple[int, bytes]]]]) -> None:
     """The same without keys: nothing comes of it but half-open associations."""
-    there = site()
+    there = listening()
     for number, (exchange, flags, bodies) in enumerate(said):
         data = chain(*bodies) if bodies else b""
         first = bodies[0][0] if bodies else 0
@@ -104,7 +104,7 @@ def test_what_anybody_may_say(said: list[tuple[int, int, list[tuple[int, bytes]]
 @quick
 @given(st.lists(st.binary(max_size=120), max_size=6), st.booleans())
 def test_any_bytes_to_both_ports(datagrams: list[bytes], marked: bool) -> None:
-    there = site()
+    there = listening()
     for data in datagrams:
         ask(there, bytes(4) + data if marked else data)
     check(there)

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.ikev2_sites import ADDRESSES6, Link, Site
+from tests.ikev2_sites import ADDRESSES6, SECRET, Link, Site
 from tests.packets import ip4_packet
+from tests.test_ikev2_peer import TS_I, TS_R, PlainPeer, ask, chain, listening, proposal, transform
 from vppsh.engine.fib.types import Protocol
 from vppsh.engine.ikev2.message import Header
 from vppsh.engine.ikev2.names import Exchange, Kind, Notice
@@ -560,3 +561,73 @@ def test_esp_in_udp_because_the_profile_says_so(lines: tuple[str, ...]) -> None:
             assert packet[9] == 50
     for site in link.sites:
         assert all(sa.has(SaFlag.TUNNEL) == ("udp-encap" in lines) for sa in site.engine.get(Sas))
+
+
+def test_child_sas_of_one_ike_sa_have_ids_of_their_own() -> None:
+    """Also when one of several has gone and another one comes."""
+    there, peer = listening(), PlainPeer()
+    peer.derive(ask(there, peer.init)[0])
+    ask(there, peer.auth(SECRET.encode()))
+    number = 2
+
+    def one_more(spi: bytes) -> None:
+        nonlocal number
+        offered = proposal(3, spi, transform(1, 20, 256), transform(5, 0, last=True))
+        ask(there, peer.seal(36, number, 33, chain((33, offered), (40, bytes(32)), (44, TS_I), (45, TS_R))))
+        number += 1
+
+    one_more(b"\1\0\0\1")
+    one_more(b"\1\0\0\2")
+    assert [child.local_sa_id for child in there.ike.children] == [0x80000000, 0x80000001, 0x80000002]
+    ask(there, peer.seal(37, number, 42, chain((42, b"\3\4\0\1\1\0\0\1"))))
+    number += 1
+    one_more(b"\1\0\0\3")
+    assert [child.local_sa_id for child in there.ike.children] == [0x80000000, 0x80000002, 0x80000001]
+    assert len(list(there.engine.get(Sas))) == 6
+    # The newest one is used; when it goes the tunnel that was made goes with it, and so do all in the end.
+    [protection] = there.engine.get(Protects)
+    assert protection.output.id == 0x80000001
+    ask(there, peer.seal(37, number, 42, chain((42, b"\1\0\0\0"))))
+    assert list(there.engine.get(Sas)) == []
+    assert there.engine.interfaces.find("ipip0") is None
+
+
+def test_what_cannot_be_protected() -> None:
+    """An interface that is no tunnel, or a name that somebody else has: no tunnel comes up, and nothing stays behind."""
+    link = Link()
+    first, second = link.sites
+    first.profile(tunnel="if2")
+    second.profile()
+    assert second("create ipip tunnel src 10.0.9.1 dst 10.0.9.2 instance 1") == "ipip1"
+    link.type(0, "ikev2 initiate sa-init p")
+    assert {site.ike.state.value for site in link.sites} == {"AUTHENTICATED"}
+    assert all(list(site.engine.get(Protects)) == [] for site in link.sites)
+    link.type(0, f"ikev2 initiate del-sa {first.ike.ispi:x}")
+    for site in link.sites:
+        assert site.sas == []
+        assert list(site.engine.get(Sas)) == []
+
+
+def test_a_tunnel_of_somebody_else_is_left_alone() -> None:
+    link = Link()
+    assert link.type(0, "create ipip tunnel src 10.0.1.1 dst 10.0.1.2") == "ipip0"
+    link.up()
+    first, second = link.sites
+    assert list(first.engine.get(Protects)) == []
+    assert len(list(second.engine.get(Protects))) == 1
+    link.type(0, f"ikev2 initiate del-sa {first.ike.ispi:x}")
+    assert first.engine.interfaces.find("ipip0") is not None
+    assert second.engine.interfaces.find("ipip0") is None
+
+
+def test_who_has_only_begun_is_not_forgotten() -> None:
+    """Two without identities are not the same."""
+    there, peer = listening(), PlainPeer()
+    ask(there, peer.init)
+    there.type(
+        "ikev2 profile add q",
+        "ikev2 profile set q responder if1 10.0.1.1",
+        "ikev2 profile set q ike-crypto-alg aes-gcm-16 256 ike-dh ecp-256",
+    )
+    assert there("ikev2 initiate sa-init q") == ""
+    assert len(there.sas) == 1

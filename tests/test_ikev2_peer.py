@@ -126,7 +126,7 @@ class PlainPeer:
         return found
 
 
-def site() -> Site:
+def listening() -> Site:
     made = Site(1)
     made.profile(ike="aes-cbc 256 ike-integ-alg sha1-96 ike-dh modp-2048", auth=f"shared-key-mic hex {SECRET.encode().hex()}")
     return made
@@ -151,7 +151,7 @@ def test_the_prime_is_the_one_of_the_rfc() -> None:
 
 
 def test_keys_and_proofs(peer: PlainPeer) -> None:
-    there = site()
+    there = listening()
     [answer] = ask(there, peer.init)
     peer.derive(answer)
     # The same message again is answered with the same bytes, and makes no second association.
@@ -178,7 +178,7 @@ def test_keys_and_proofs(peer: PlainPeer) -> None:
 
 
 def test_scapy_reads_the_first_answer(peer: PlainPeer) -> None:
-    [answer] = ask(site(), peer.init)
+    [answer] = ask(listening(), peer.init)
     said = IKEv2(answer)
     assert (said.exch_type, said.length, said.flags.value, said.init_SPI) == (34, len(answer), 0x20, SPI)
     assert said[IKEv2_SA].prop.trans_nb == 4
@@ -196,7 +196,7 @@ def test_scapy_reads_the_first_answer(peer: PlainPeer) -> None:
     ids=["secret", "identity", "type"],
 )
 def test_who_proves_nothing_is_told_so(peer: PlainPeer, secret: bytes, identity: bytes) -> None:
-    there = site()
+    there = listening()
     peer.derive(ask(there, peer.init)[0])
     [sealed] = ask(there, peer.auth(secret, identity))
     assert peer.open(sealed) == {NOTIFY: struct.pack(">BBH", 0, 0, 24)}
@@ -206,7 +206,7 @@ def test_who_proves_nothing_is_told_so(peer: PlainPeer, secret: bytes, identity:
 
 
 def test_no_proposal_and_no_selector(peer: PlainPeer) -> None:
-    there = site()
+    there = listening()
     peer.derive(ask(there, peer.init)[0])
     [sealed] = ask(there, peer.auth(SECRET.encode(), esp=proposal(3, CHILD_SPI, transform(1, 3), transform(5, 0, last=True))))
     said = peer.open(sealed)
@@ -216,7 +216,7 @@ def test_no_proposal_and_no_selector(peer: PlainPeer) -> None:
 
 
 def test_forged_messages_change_nothing(peer: PlainPeer) -> None:
-    there = site()
+    there = listening()
     peer.derive(ask(there, peer.init)[0])
     ask(there, peer.auth(SECRET.encode()))
     before = there("show ikev2 sa details")
@@ -236,7 +236,7 @@ def test_forged_messages_change_nothing(peer: PlainPeer) -> None:
 
 
 def test_deletions(peer: PlainPeer) -> None:
-    there = site()
+    there = listening()
     peer.derive(ask(there, peer.init)[0])
     spi = peer.open(ask(there, peer.auth(SECRET.encode()))[0])[SA][8:12]
     [sealed] = ask(there, peer.seal(37, 2, DELETE, chain((DELETE, b"\x03\x04\0\x01" + CHILD_SPI))))
@@ -249,7 +249,7 @@ def test_deletions(peer: PlainPeer) -> None:
 
 
 def test_critical_payloads_that_are_not_known(peer: PlainPeer) -> None:
-    there = site()
+    there = listening()
     peer.derive(ask(there, peer.init)[0])
     ask(there, peer.auth(SECRET.encode()))
     [sealed] = ask(there, peer.seal(37, 2, 200, struct.pack(">BBH", 0, 0x80, 4)))
@@ -282,7 +282,7 @@ GOOD = (transform(1, 12, 256), transform(3, 2), transform(2, 5), transform(4, 14
     ids=["cipher", "key length", "no group", "no integrity", "cut off", "group"],
 )  # fmt: skip
 def test_first_messages_that_do_not_fit(message: bytes, notice: int, data: bytes) -> None:
-    there = site()
+    there = listening()
     [answer] = ask(there, message)
     assert answer[:16] == SPI + bytes(8)
     assert answer[28:] == struct.pack(">BBHBBH", 0, 0, 8 + len(data), 0, 0, notice) + data
@@ -303,7 +303,7 @@ def test_first_messages_that_do_not_fit(message: bytes, notice: int, data: bytes
     ids=["short nonce", "long nonce", "cut off", "too long", "no header", "empty", "version 1"],
 )
 def test_what_is_counted_and_not_answered(message: bytes, counted: str) -> None:
-    there = site()
+    there = listening()
     assert ask(there, message) == []
     assert there.counts()[counted] == 1
     assert there.sas == []
@@ -311,7 +311,7 @@ def test_what_is_counted_and_not_answered(message: bytes, counted: str) -> None:
 
 def test_deletion_in_the_words_of_vpp(peer: PlainPeer) -> None:
     """A responder of VPP's names the SPI of what came to its peer."""
-    there = site()
+    there = listening()
     peer.derive(ask(there, peer.init)[0])
     spi = peer.open(ask(there, peer.auth(SECRET.encode()))[0])[SA][8:12]
     [sealed] = ask(there, peer.seal(37, 2, DELETE, chain((DELETE, b"\x03\x04\0\x01" + spi))))

@@ -48,9 +48,13 @@ class Authentication:
         self._sas, self._tunnels = sas, tunnels
 
     def forget_others(self, sa: IkeSa) -> None:
-        """Forget what there was between the same two identities: one of them says that it begins anew."""
+        """Forget what there was between the same two identities: one of them says that it begins anew.
+
+        Of who has only begun nobody knows yet who it is.
+        """
         for other in self._sas:
-            if other is not sa and (other.id_i, other.id_r) == (sa.id_i, sa.id_r):
+            known = other.is_initiator or not other.is_in(State.SA_INIT)
+            if known and other is not sa and (other.id_i, other.id_r) == (sa.id_i, sa.id_r):
                 self.close(other)
 
     def close(self, sa: IkeSa) -> None:

@@ -90,7 +90,7 @@ class Initiation:
         if offered is None or group is None:
             raise CommandError("no DH group configured for IKE proposals!")
         source = self._source(responder)
-        sa = IkeSa(True, responder.family, source or 0, responder.address, State.SA_INIT)
+        sa = IkeSa(True, responder.family, source or 0, responder.address)
         sa.offered = offered
         sa.ispi, sa.i_nonce, sa.group, sa.agreement = self._sas.new_spi(IKE_SPI_BYTES), new_nonce(), profile.ike.dh, group.start()
         sa.profile, sa.tunnel, sa.udp_encap, sa.udp_port = profile, profile.tunnel, profile.udp_encap, profile.udp_port
@@ -233,7 +233,7 @@ class Initiation:
         except (BadPublicValueError, MalformedError):
             count(Ikev2Error.MALFORMED_PACKET)
             return None
-        sa = IkeSa(False, datagram.family, datagram.src, datagram.dst, State.SA_INIT, sw_if_index=datagram.sw_if_index)
+        sa = IkeSa(False, datagram.family, datagram.src, datagram.dst, sw_if_index=datagram.sw_if_index)
         sa.ispi, sa.rspi, sa.suite = header.ispi, self._sas.new_spi(IKE_SPI_BYTES), suite
         sa.i_nonce, sa.r_nonce, sa.group = said.nonce, new_nonce(len(said.nonce)), suite.dh
         sa.local_port, sa.peer_port, sa.marked = datagram.dst_port, datagram.src_port, datagram.marked

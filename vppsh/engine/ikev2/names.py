@@ -65,7 +65,6 @@ class Notice(enum.IntEnum):
     NO_PROPOSAL_CHOSEN = 14
     INVALID_KE_PAYLOAD = 17
     AUTHENTICATION_FAILED = 24
-    NO_ADDITIONAL_SAS = 35
     TS_UNACCEPTABLE = 38
     TEMPORARY_FAILURE = 43
     CHILD_SA_NOT_FOUND = 44
@@ -125,16 +124,13 @@ class AuthMethod(enum.IntEnum):
 
 
 class IdType(enum.IntEnum):
-    """What an identity is made of."""
+    """What an identity may be made of."""
 
     NONE = 0
     IP4_ADDR = 1
     FQDN = 2
     RFC822 = 3
     IP6_ADDR = 5
-    DER_ASN1_DN = 9
-    DER_ASN1_GN = 10
-    KEY_ID = 11
 
 
 class TsType(enum.IntEnum):

@@ -18,11 +18,9 @@ CMAC_NONCE = 8
 
 
 class State(enum.Enum):
-    """How far an IKE SA is."""
+    """How far an IKE SA is; what is shown is VPP's name."""
 
-    UNKNOWN = "UNKNOWN"
     SA_INIT = "SA_INIT"
-    DELETED = "DELETED"
     AUTH_FAILED = "AUTH_FAILED"
     AUTHENTICATED = "AUTHENTICATED"
     NOTIFY_AND_DELETE = "NOTIFY_AND_DELETE"
@@ -142,7 +140,7 @@ class IkeSa:
     family: Protocol
     iaddr: int
     raddr: int
-    state: State = State.UNKNOWN
+    state: State = State.SA_INIT
     index: int = -1
     ispi: int = 0
     rspi: int = 0
@@ -161,7 +159,6 @@ class IkeSa:
     cookie: bytes = b""
     critical: bytes = b""
     init_answered: bool = False
-    initial_contact: bool = False
     last_id: int | None = None
     last_response: bytes = b""
     next_id: int = 0

@@ -14,6 +14,7 @@ from vppsh.engine.ipsec.algorithms import CIPHER_BY_NAME, INTEGRITY_BY_NAME, NO_
 from vppsh.engine.ipsec.protect import NextHop, Protects
 from vppsh.engine.ipsec.sa import NO_PORT, SaConfig, SaFlag, SaProtocol, SaRefusedError, Sas
 from vppsh.engine.ipsec.tunnel import TunnelConfig
+from vppsh.errors import CommandError
 
 if TYPE_CHECKING:
     from vppsh.engine.engine import Engine
@@ -66,7 +67,7 @@ class ChildTunnels:
         if algorithms is None:
             return
         child.keys, child.since = keys, self._engine.clock.now()
-        place = sa.index << SA_SHIFT | sa.children.index(child)
+        place = self._place(sa, child) if replaced is None else replaced.local_sa_id & ~LOCAL_ID
         child.local_sa_id, child.remote_sa_id = LOCAL_ID | place, REMOTE_ID | place
         interface = self._interface(sa, make=True)
         if replaced is not None:
@@ -79,8 +80,14 @@ class ChildTunnels:
             self._protects.delete(interface, NextHop())
             self._unlock(replaced.local_sa_id)
         inputs = [child.remote_sa_id] + ([child.old_remote_id] if child.old_remote_id is not None else [])
-        if self._add(sa, child, keys, *algorithms):
+        if self._add(sa, child, keys, *algorithms) and _can_be_protected(interface, in_tunnel=sa.udp_encap):
             self._protects.update(interface, NextHop(), child.local_sa_id, inputs)
+
+    @staticmethod
+    def _place(sa: IkeSa, child: ChildSa) -> int:
+        """The part of its ids that tells a child SA from all others: the first that no other one of the IKE SA has."""
+        taken = {each.local_sa_id & ~LOCAL_ID for each in sa.children if each is not child}
+        return next(place for number in range(len(taken) + 1) if (place := sa.index << SA_SHIFT | number) not in taken)
 
     def remove(self, sa: IkeSa, child: ChildSa) -> None:
         """Take the associations of a child SA away, and the tunnel that was made for them."""
@@ -134,7 +141,11 @@ class ChildTunnels:
             return found if found.sw_if_index in self._made else None
         if not make:
             return None
-        made = self._ipips.add(IpipTunnel(Mode.P2P, sa.family, sa.local, sa.remote, 0, -1))
+        try:
+            made = self._ipips.add(IpipTunnel(Mode.P2P, sa.family, sa.local, sa.remote, 0, -1))
+        except CommandError:
+            # Its name is that of a tunnel whose number the user chose.
+            return None
         self._made.add(made.interface.sw_if_index)
         return made.interface
 
@@ -200,6 +211,13 @@ class Direction:
     def salt_number(self) -> int:
         """The salt as a number."""
         return int.from_bytes(self.salt, "big")
+
+
+def _can_be_protected(interface: Interface, *, in_tunnel: bool) -> bool:
+    """Whether an interface is a tunnel, or one that leaves the outer header to associations in tunnel mode."""
+    ends_of = interface.hardware.device_class.tunnel_ends
+    ends = ends_of(interface) if ends_of is not None else None
+    return ends is not None and (bool(ends.src) or in_tunnel)
 
 
 def _tunnel(ends: TunnelEnds) -> TunnelConfig:

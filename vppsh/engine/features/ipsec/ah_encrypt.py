@@ -103,7 +103,8 @@ def _alike(ctx: Context, frame: Frame, sa: Sa, first: int, layout: AhLayout, l2:
         return DROP
     link_headers = None if tunnel else PacketMatrix(buffers, frame, -l2, l2).bytes.copy()
     lengths = buffers.current_length[frame.rows].astype(np.int64) + grows
-    packets = PacketMatrix(buffers, frame, -grows, int(lengths.max()))
+    # A stream can bring what is shorter than an IP header.
+    packets = PacketMatrix(buffers, frame, -grows, max(int(lengths.max()), grows + layout.ip))
     old = ip_fields(packets.bytes[:, grows:], layout.family)
     fields, protocols = _outer(sa, old, lengths, layout) if tunnel else _same(old, lengths, layout)
     _cover(sa, packets.bytes, lengths, fields, protocols, first, layout)

@@ -38,7 +38,7 @@ ADDRESSES4 = numbers("""
     10.0.0.1 10.0.0.2 10.0.0.3 10.0.0.99 10.0.0.255 10.0.0.0 10.0.1.1 10.0.1.2 10.0.1.77 10.0.10.1 10.0.10.2 10.0.20.2 10.1.0.1
     10.2.0.1 10.3.0.1 10.4.0.1 10.5.0.1 10.6.0.1 10.7.0.1 10.8.0.1 10.9.0.1 10.10.0.1 10.11.0.1 10.12.0.1 10.13.0.1 10.14.0.1
     10.15.0.1 10.16.0.1 10.17.0.1 10.18.0.1 10.19.0.1 10.20.0.1 10.21.0.1 10.22.0.1
-    10.23.0.1 10.24.0.1 172.16.0.2 192.168.0.5 224.0.0.1 224.0.0.5 232.1.1.1
+    10.23.0.1 10.24.0.1 10.25.0.1 10.26.0.1 10.27.0.1 239.1.1.1 172.16.0.2 192.168.0.5 224.0.0.1 224.0.0.5 232.1.1.1
     239.0.0.1 255.255.255.255 0.0.0.0 127.0.0.1 169.254.0.1 240.0.0.1 9.9.9.9
 """)
 ADDRESSES6 = numbers("""
@@ -46,7 +46,7 @@ ADDRESSES6 = numbers("""
     2001:db8:300::1 2001:db8:400::1 2001:db8:500::1 2001:db8:600::1 2001:db8:700::1 fe80::ff:fe00:1 fe80::fe:ff:fe00:1 fe80::99
     ff02::1 ff02::2 ff02::1:ff00:1 ff02::16 ff0e::1 :: ::1 ::ffff:a00:1 3000::1
 """)
-HERE, *FAR_ENDS = numbers("10.0.1.1 10.0.1.2 10.0.1.3 10.0.1.4 10.0.1.5 10.0.1.6 10.0.1.6 10.0.1.7 172.16.0.2")
+HERE, *FAR_ENDS = numbers("10.0.1.1 10.0.1.2 10.0.1.3 10.0.1.4 10.0.1.5 10.0.1.6 10.0.1.6 10.0.1.7 10.0.1.8 10.0.1.9 172.16.0.2")
 """Where our tunnels end, and where they begin."""
 
 
@@ -87,18 +87,55 @@ class Maker:
     def ports(self) -> tuple[int, int]:
         rng = self.rng
         return rng.choice((1, 53, 67, 68, 546, 1000, 4500, 65535)), rng.choice(
-            (0, 53, 67, 68, 546, 547, 500, 1000, 4500, 4789, 6081, 65535)
+            (0, 53, 67, 68, 546, 547, 500, 1000, 2152, 4500, 4789, 4790, 6081, 65535)
         )
 
     # Layer 4 and below it, inside out. `pseudo` is the sum of addresses that a checksum covers too.
 
     def udp(self, pseudo: bytes) -> bytes:
-        data = self.payload()
         source, destination = self.ports()
+        data = self.overlays.get(destination, self.payload)()
         length = self.either((8 + len(data)) & 0xFFFF, 16)
         datagram = struct.pack(">HHHH", source, destination, length, 0) + data
         total = ones_complement(pseudo + struct.pack(">I", len(datagram)) + b"\0\0\0\x11" + datagram) or 0xFFFF
         return datagram[:6] + struct.pack(">H", self.rng.choice((0, total, total, self.either(total, 16)))) + data
+
+    @property
+    def overlays(self) -> dict[int, Callable[[], bytes]]:
+        """What builds the payload of the ports of tunnels."""
+        return {2152: self.gtpu, 4789: self.vxlan, 4790: self.vxlan_gpe, 6081: self.geneve}
+
+    def tunnelled(self) -> bytes:
+        """A datagram of a tunnel, without a checksum."""
+        port, build = self.rng.choice(tuple(self.overlays.items()))
+        data = build()
+        return struct.pack(">HHHH", self.rng.getrandbits(16), port, self.either((8 + len(data)) & 0xFFFF, 16), 0) + data
+
+    def network(self) -> bytes:
+        """The number of a network, and what is reserved behind it."""
+        return struct.pack(">I", self.rng.choice((1, 2, 3, 9)) << 8 | self.either(0, 8))
+
+    def vxlan(self) -> bytes:
+        build = self.rng.choice((self.ethernet, self.ip4, self.payload))
+        return struct.pack(">I", self.either(0x08 << 24, 32)) + self.network() + build()
+
+    def vxlan_gpe(self) -> bytes:
+        kind, build = self.rng.choice(((1, self.ip4), (2, self.ip6), (3, self.ethernet), (4, self.payload), (9, self.payload)))
+        return struct.pack(">I", 0x0C << 24 | self.either(kind, 24)) + self.network() + build()
+
+    def geneve(self) -> bytes:
+        words = self.rng.choice((0, 0, 1, 7))
+        first = struct.pack(">BBH", self.either(words, 8), self.either(0, 8), self.either(0x6558, 16))
+        return first + self.network() + self.rng.randbytes(4 * words) + self.ethernet()
+
+    def gtpu(self) -> bytes:
+        rng = self.rng
+        inside = rng.choice((self.ip4, self.ip6, self.ethernet, self.payload))()
+        flags, more = rng.choice(((0x30, b""), (0x30, b""), (0x32, bytes(4)), (0x34, b"\0\0\0\x85\1\0\5\0")))
+        head = struct.pack(
+            ">BBHI", self.either(flags, 8), self.either(255, 8), self.either(len(more + inside) & 0xFFFF, 16), rng.choice((1, 2, 9))
+        )
+        return head + more + inside
 
     def tcp(self, pseudo: bytes) -> bytes:
         rng = self.rng
@@ -159,7 +196,7 @@ class Maker:
     @property
     def carriers(self) -> dict[int, Callable[[], bytes]]:
         """What builds the payload of each protocol that carries packets."""
-        return {4: lambda: self.ip4(UDP), 41: lambda: self.ip6(UDP), 47: self.gre, 50: self.esp, 51: self.ah}
+        return {4: lambda: self.ip4(UDP), UDP: self.tunnelled, 41: lambda: self.ip6(UDP), 47: self.gre, 50: self.esp, 51: self.ah}
 
     def gre(self) -> bytes:
         rng = self.rng

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from prompt_toolkit.input import create_pipe_input
 
 from vppsh.prompt.answers import AnswerLexer, Names, Painter
-from vppsh.prompt.dataplane import Dataplane
+from vppsh.prompt.background import Nothing
 from vppsh.prompt.pager import Keyboard, Pager, Pages, Row, pattern_of, rows_of
 from vppsh.prompt.screen import CONTROL, Screen, harmless, plain, visible_length
 from vppsh.session import Session, Terminal
@@ -127,7 +127,7 @@ def shown_by_pager(keys: str, lines: list[str], *, ansi: bool = False) -> str:
     paper, terminal = Paper(), Terminal(width=20, height=5, ansi=ansi)
     with create_pipe_input() as source:
         source.send_text(keys)
-        Pager(paper, terminal, plain).show(lines, 0, Keyboard(source, Dataplane.__new__(Dataplane)))  # type: ignore[arg-type]
+        Pager(paper, terminal, plain).show(lines, 0, Keyboard(source, Nothing()))  # type: ignore[arg-type]
     return paper.text.replace("\r" + " " * 19 + "\r", "<erase>").replace("\r", "")
 
 
@@ -186,7 +186,7 @@ def test_the_pager_clears_and_marks_on_a_terminal_that_can() -> None:
 def test_the_pager_ends_with_its_terminal() -> None:
     with create_pipe_input() as source:
         source.close()
-        assert Keyboard(source, Dataplane.__new__(Dataplane)).read()[0] == "c-c"
+        assert Keyboard(source, Nothing()).read()[0] == "c-c"
 
 
 # -- the screen

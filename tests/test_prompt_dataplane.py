@@ -15,7 +15,7 @@ import pytest
 from vppsh.prompt.dataplane import IDLE, Dataplane
 from vppsh.prompt.history import LineHistory, history_file, open_history
 from vppsh.prompt.interrupt import breakable, in_a_round, interruptible
-from vppsh.prompt.toolbar import RateMeter, short_rate
+from vppsh.prompt.rates import RateMeter, short_rate
 from vppsh.session import Session, Terminal
 from vppsh.startup import make_session
 

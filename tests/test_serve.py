@@ -266,16 +266,11 @@ def test_twenty_clients_at_once(path: str) -> None:
 
 def test_an_answer_of_ten_megabytes(path: str, tmp_path: Path) -> None:
     """To a client that reads, past one that asks and does not."""
-    word = "0123456789" * 1000
     with connected(path) as sluggish, closing(SocketTarget(path)) as target:
-        target.execute(f"define big {word}")
-        expected = f"{word * 20}\n"
-        line = f"echo {'$(big)' * 20}"
-        for _ in range(20):
-            sluggish.sendall(terminal_type("vppctl"))
-        sluggish.sendall(b"?\n" * 2000)
-        assert sum(len(target.execute(line).text) for _ in range(50)) == 50 * len(expected)
-        assert target.execute(line).text == expected
+        sluggish.sendall(terminal_type("dumb") + b"set terminal pager off\n" + b"?\n" * 2000)
+        listing = target.execute("?").text
+        times = 10_000_000 // len(listing) + 1
+        assert target.execute("?\n" * times).text == listing * times
 
 
 def test_the_socket_is_taken_over_and_given_back(tmp_path: Path) -> None:
@@ -321,8 +316,6 @@ def test_socat(path: str) -> None:
 def test_the_real_vppctl(path: str) -> None:
     done = subprocess.run(["vppctl", "-s", path, "echo", "one"], capture_output=True, timeout=30, check=True)
     assert done.stdout == b"one\r\n"
-    done = subprocess.run(["vppctl", "-s", path], input=b"echo two\n", capture_output=True, timeout=30, check=True)
-    assert done.stdout == b"two\r\n"
     terminal = pexpect.spawn("vppctl", ["-s", path], timeout=20, dimensions=(24, 80), env={**os.environ, "TERM": "xterm"})
     terminal.expect_exact("vpp# ")
     terminal.send("sho\tver\t\r")

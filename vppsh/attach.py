@@ -5,10 +5,11 @@ from __future__ import annotations
 import argparse
 import stat
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from vppsh import __version__
 from vppsh.errors import ExitStatus, TargetError, UsageError
 from vppsh.pipes import split_pipes
 from vppsh.targets.base import Answer
@@ -19,6 +20,7 @@ from vppsh.targets.verdict import refused
 
 if TYPE_CHECKING:
     from vppsh.attached import Attached
+    from vppsh.shell import Shell
 
 NAME = "vpp"
 
@@ -106,7 +108,9 @@ def main(options: argparse.Namespace) -> int:
     for target in targets[1:]:
         shell.targets.add(target)
     try:
-        return shell_line(shell, line, options.output) if line else lines_of_stdin(shell, options)
+        if line:
+            return shell_line(shell, line, options.output)
+        return prompt(shell) if sys.stdin.isatty() else lines_of_stdin(shell, options)
     finally:
         shell.targets.close()
 
@@ -160,3 +164,17 @@ def lines_of_stdin(shell: Attached, options: argparse.Namespace) -> int:
 
     sys.stdin.reconfigure(errors="surrogateescape")  # type: ignore[union-attr]  # TextIO leaves it out
     return execute(shell, script(sys.stdin, "stdin"), keep_going=getattr(options, "keep_going", False))
+
+
+def prompt(shell: Attached) -> int:
+    """A prompt; the first target must be there."""
+    from vppsh import repl
+
+    first = shell.targets.current
+    version = first.execute("show version").text.strip()
+
+    def steps() -> Generator[None, None, Shell]:
+        yield
+        return shell
+
+    return repl.main(steps(), f"vppsh {__version__}: attached to {first.where}, {version}.\n{repl.HOW}")

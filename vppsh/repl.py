@@ -4,41 +4,44 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
 from types import FrameType
 from typing import TYPE_CHECKING
 
 from vppsh import __version__
 from vppsh.commands.show_version import VPP_VERSION
 from vppsh.errors import ExitStatus
+from vppsh.prompt.background import Background, Nothing
 from vppsh.prompt.interrupt import breakable, interruptible, unbreakable
 from vppsh.prompt.loading import Loader
 from vppsh.prompt.screen import Screen, harmless, plain, visible_length
 from vppsh.prompt.typed import EMPTY, Kind, LineReader, Typed, lines_of
 from vppsh.session import Session
+from vppsh.shell import Shell
 from vppsh.targets.base import Answer
 from vppsh.terminal import Terminal
 
 if TYPE_CHECKING:
     from vppsh.prompt.editor import Editor
-    from vppsh.startup import Steps
+
+ShellSteps = Generator[None, None, Shell]
 
 PROMPT = "vpp# "
-GREETING = (
-    f"vppsh {__version__}: a dataplane of its own that answers as VPP {VPP_VERSION}.\n"
-    "`?' lists what may be typed, %help the shell's own commands; Ctrl-D leaves.\n"
-)
+HOW = "`?' lists what may be typed, %help the shell's own commands; Ctrl-D leaves.\n"
+GREETING = f"vppsh {__version__}: a dataplane of its own that answers as VPP {VPP_VERSION}.\n{HOW}"
 # Longer answers are not coloured when no pager asks for them page by page.
 MOST_COLOURED = 2000
 
 
-def main(steps: Steps) -> int:
-    """Read and answer lines, in the session that the steps make, until it is closed or the terminal is gone."""
+def main(steps: ShellSteps, greeting: str = GREETING) -> int:
+    """Read and answer lines, in the shell that the steps make, until it is closed or the terminal is gone."""
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _leave)
     screen = Screen(os.environ)
     with screen.kept():
-        return Repl(steps, screen).run()
+        return Repl(steps, screen, greeting).run()
 
 
 def _leave(number: int, frame: FrameType | None) -> None:
@@ -46,33 +49,31 @@ def _leave(number: int, frame: FrameType | None) -> None:
     raise SystemExit(128 + number)
 
 
-class Shell:
-    """A session at a terminal, and its dataplane."""
+@dataclass(frozen=True)
+class Ready:
+    """A shell at a terminal, and what goes on beside it."""
 
-    def __init__(self, session: Session, terminal: Terminal, screen: Screen) -> None:
-        from vppsh.prompt.dataplane import Dataplane
-
-        session.terminal = terminal
-        self.session = session
-        self.dataplane = Dataplane(session.engine, screen.write)
+    shell: Shell
+    background: Background
 
 
 class Repl:
     """One person at one terminal."""
 
-    def __init__(self, steps: Steps, screen: Screen) -> None:
+    def __init__(self, steps: ShellSteps, screen: Screen, greeting: str) -> None:
         self._loader = Loader(steps)
+        self._greeting = greeting
         self._screen = screen
         able = not screen.is_dumb
         self._terminal = Terminal(name="unix-cli-stdin", interactive=True, history=True, line_mode=False, crlf=False, ansi=able, pager=able)
-        self._shell: Shell | None = None
+        self._made: Ready | None = None
         self._plain: LineReader | None = None
         self._editor: Editor | None = None
         self._closed = False
 
     def run(self) -> int:
         """Read lines and answer them, until the end."""
-        self._screen.write(GREETING)
+        self._screen.write(self._greeting)
         draft = EMPTY
         with breakable():
             while not self._closed:
@@ -110,49 +111,74 @@ class Repl:
             if self._plain is None:
                 from vppsh.prompt.plain import PlainPrompt
 
-                self._plain = PlainPrompt(PROMPT, self._screen, self._ready().dataplane)
+                self._plain = PlainPrompt(self._prompt, self._screen, self._ready().background)
             return self._plain
         if self._editor is None:
             from vppsh.prompt.editor import Editor
 
-            self._editor = Editor(PROMPT, self._terminal, self._beside, self._ready)
-            if self._shell is not None:
-                self._editor.attach(self._shell.session, self._shell.dataplane)
+            self._editor = Editor(self._prompt, self._terminal, self._beside, self._ready)
+            if self._made is not None:
+                self._editor.attach(self._made.shell, self._made.background)
         return self._editor
 
-    def _ready(self) -> Shell:
-        """The session and its dataplane, made now if they are not there yet."""
-        if self._shell is None:
+    def _prompt(self) -> str:
+        """What stands before a line: who answers it."""
+        if self._made is None:
+            return PROMPT
+        shell = self._made.shell
+        return PROMPT if shell.targets.current is shell.here else f"{shell.targets.current.name}# "
+
+    def _ready(self) -> Ready:
+        """The shell and what goes on beside it, made now if they are not there yet."""
+        if self._made is None:
             with unbreakable():
-                self._shell = Shell(self._loader.finish(), self._terminal, self._screen)
+                self._made = self._make(self._loader.finish())
             if self._editor is not None:
-                self._editor.attach(self._shell.session, self._shell.dataplane)
-        return self._shell
+                self._editor.attach(self._made.shell, self._made.background)
+        return self._made
+
+    def _make(self, shell: Shell) -> Ready:
+        shell.terminal = self._terminal
+        shell.policy.confirm = self._confirm
+        background: Background = Nothing()
+        if isinstance(shell, Session):
+            from vppsh.prompt.dataplane import Dataplane
+
+            background = Dataplane(shell.engine, self._screen.write)
+        return Ready(shell, background)
+
+    def _confirm(self, question: str) -> bool:
+        """Ask the user something; Enter and Ctrl-C mean no."""
+        self._screen.write(question)
+        try:
+            return sys.stdin.readline().strip().lower() in ("y", "yes")
+        except KeyboardInterrupt:
+            self._screen.write("\n")
+            return False
 
     async def _beside(self, refresh: Callable[[], None]) -> None:
         """What goes on while a line is typed."""
-        if self._shell is None:
+        if self._made is None:
             await self._loader.beside()
             self._ready()
             refresh()
-        await self._ready().dataplane.beside(refresh)
+        await self._ready().background.beside(refresh)
 
     def _execute(self, text: str) -> None:
         """Execute what was typed; Ctrl-C ends the line at work, and those that were to follow."""
-        shell = self._ready()
-        session, dataplane = shell.session, shell.dataplane
+        shell, background = self._ready().shell, self._ready().background
         lines = lines_of(text)
         for line in lines:
             if len(lines) > 1:
-                self._screen.write(f"{PROMPT}{harmless(line)}\n")
-            dataplane.mend()
-            with interruptible(session):
-                answer = session.execute(line)
+                self._screen.write(f"{self._prompt()}{harmless(line)}\n")
+            background.mend()
+            with interruptible(shell):
+                answer = shell.execute(line)
             self._show(answer)
-            with interruptible(session):
-                dataplane.settle()
-            self._closed = session.closed
-            if session.closed or session.interrupted:
+            with interruptible(shell):
+                background.settle()
+            self._closed = shell.closed
+            if shell.closed or shell.interrupted:
                 break
 
     def _show(self, answer: Answer) -> None:
@@ -172,7 +198,7 @@ class Repl:
         if paged and rows <= terminal.pager_limit:
             from vppsh.prompt.pager import Pager, keyboard
 
-            with keyboard(self._ready().dataplane) as keys:
+            with keyboard(self._ready().background) as keys:
                 Pager(self._screen, terminal, paint).show(lines, errors, keys)
             return
         first_error = len(lines) - errors
@@ -183,16 +209,15 @@ class Repl:
     def _painter(self) -> Callable[[str, bool], str]:
         from vppsh.prompt.answers import Painter
 
-        return Painter(self._ready().session).paint
+        return Painter(self._ready().shell).paint
 
     def _help(self, text: str) -> None:
         from vppsh.prompt.completion import help_at
 
-        self._show_lines(harmless(help_at(self._ready().session, text)).splitlines())
+        self._show_lines(harmless(help_at(self._ready().shell, text)).splitlines())
 
     def _stop_streams(self) -> None:
         """Ctrl-C on an empty line stops what still runs."""
-        stopped = self._ready().dataplane.stop_streams()
+        stopped = self._ready().background.stop()
         if stopped:
-            sent = ", ".join(f"{stream.name} (sent {stream.sent})" for stream in stopped)
-            self._screen.write(f"stopped: {sent}\n")
+            self._screen.write(stopped)

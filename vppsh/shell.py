@@ -15,6 +15,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from time import monotonic
 
 from vppsh.commands.context import ShellContext, StructuredText
 from vppsh.errors import CommandError, TargetError, UsageError, VppshError
@@ -50,6 +51,7 @@ class Shell:
     targets   who may answer lines of VPP's
     policy    how careful to be with targets that are not the shell's own engine
     here      the target that is the shell's own engine, if it has one
+    answered_in  how many seconds the last answer of the current target took, when it is elsewhere
     accepted  the lines that the current target took without an error
     """
 
@@ -67,6 +69,7 @@ class Shell:
         self.accepted: list[str] = []
         self.closed = False
         self.interrupted = False
+        self.answered_in: float | None = None
         self._asked: tuple[Target, ...] = ()
         self._aside: list[str] = []
         self._nesting = 0
@@ -183,8 +186,10 @@ class Shell:
         self.policy.check(line, current)
         self.policy.learn(line)
         self._asked = (current,)
+        start = monotonic()
         try:
             answer = self.policy.masked(current.execute(line))
+            self.answered_in = monotonic() - start
         except ConnectionLostError as error:
             if error.text:
                 out.append(self.policy.shown(error.text))

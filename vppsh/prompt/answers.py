@@ -14,7 +14,7 @@ from pygments.lexer import RegexLexer, bygroups
 from pygments.token import Text, Token, _TokenType
 
 if TYPE_CHECKING:
-    from vppsh.session import Session
+    from vppsh.shell import Shell
 
 Address = Token.Vpp.Address
 Mac = Token.Vpp.Mac
@@ -73,7 +73,7 @@ class Names:
     nodes: frozenset[str] = frozenset()
 
 
-def names_of(session: Session) -> Names:
+def names_of(session: Shell) -> Names:
     """The names of what a session's engine has now."""
     return Names(frozenset(session.names("interface")), frozenset(session.names("node")))
 
@@ -125,7 +125,7 @@ class AnswerLexer(RegexLexer):
 class Painter:
     """Colours lines of answers."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Shell) -> None:
         self._session = session
         self._lexer: AnswerLexer | None = None
 

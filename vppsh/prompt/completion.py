@@ -13,7 +13,7 @@ from vppsh.grammar.values import FILE
 from vppsh.prompt.typed import line_at_end
 
 if TYPE_CHECKING:
-    from vppsh.session import Session
+    from vppsh.shell import Shell
 
 HELP_WIDTH = 70
 # Beyond this a line was pasted, and nobody waits for completions at its end.
@@ -23,7 +23,7 @@ LONGEST = 20_000
 class LineCompleter(Completer):
     """Completes the line that the cursor is in, by the grammar of its session."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Shell) -> None:
         self._session = session
         self._paths = PathCompleter(expanduser=True)
 
@@ -52,7 +52,7 @@ def one_line(text: str) -> str:
     return line if len(line) <= HELP_WIDTH else line[: HELP_WIDTH - 3] + "..."
 
 
-def expected(session: Session, text: str) -> str:
+def expected(session: Shell, text: str) -> str:
     """What the line up to the cursor waits for: the syntax of its command, or what the next value is called."""
     text = text[line_at_end(text) :]
     if not text or text.isspace() or len(text) > LONGEST:
@@ -67,7 +67,7 @@ def expected(session: Session, text: str) -> str:
     return one_line(" ".join(hints) or f"{path}: {syntax}")
 
 
-def help_at(session: Session, text: str) -> str:
+def help_at(session: Shell, text: str) -> str:
     """What `?` shows: the commands that the line may become, and the words that may follow."""
     text = text[line_at_end(text) :]
     answer = session.help(text)

@@ -12,7 +12,9 @@ from collections.abc import Callable
 from time import perf_counter
 from typing import TYPE_CHECKING
 
+from vppsh import __version__
 from vppsh.engine.features.pg.streams import Stream, Streams
+from vppsh.prompt.rates import RateMeter, short_rate
 from vppsh.registry import NodeKind
 
 if TYPE_CHECKING:
@@ -28,6 +30,7 @@ IDLE = 1.0
 # After a line, what ends this soon is let end, so that pasted lines see the packets that they sent.
 SETTLE = 0.05
 REFRESH = 0.5
+MOST_NAMES = 3
 
 
 class Dataplane:
@@ -43,6 +46,7 @@ class Dataplane:
         self._untold = ""
         self._inputs = [node for node in engine.graph if node.kind in (NodeKind.INPUT, NodeKind.PRE_INPUT)]
         self.broken: Exception | None = None
+        self._rate = RateMeter(self.packets)
         engine.on_fault = self._note_fault
 
     @property
@@ -60,6 +64,28 @@ class Dataplane:
         for stream in stopped:
             self._engine.get(Streams).enable(stream, False)
         return stopped
+
+    def status(self) -> list[tuple[str, str]]:
+        """How the engine is doing, for the toolbar."""
+        interfaces = [interface for interface in self._engine.interfaces if interface.name != "local0"]
+        up = sum(interface.admin_up for interface in interfaces)
+        fragments = [
+            ("class:status.name", " embedded dataplane "),
+            ("", f"vppsh {__version__} | {f'{up} of {len(interfaces)} interfaces up' if interfaces else 'no interfaces'}"),
+        ]
+        rate = self._rate.update(self.packets)
+        running = self.running()
+        if self.broken is not None:
+            fragments.append(("class:status.broken", " | stopped by a fault"))
+        elif running:
+            names = ", ".join(stream.name for stream in running[:MOST_NAMES]) + (", ..." if len(running) > MOST_NAMES else "")
+            fragments += [("", f" | {names} "), ("class:status.rate", f"{short_rate(rate)}pps")]
+        return fragments
+
+    def stop(self) -> str:
+        """Disable all streams; says which ones ran."""
+        stopped = self.stop_streams()
+        return f"stopped: {', '.join(f'{stream.name} (sent {stream.sent})' for stream in stopped)}\n" if stopped else ""
 
     def mend(self) -> None:
         """Try again after a fault: a new line may have taken its cause away."""

@@ -20,8 +20,8 @@ from vppsh.prompt.toolbar import Toolbar
 from vppsh.prompt.typed import Kind, Typed
 
 if TYPE_CHECKING:
-    from vppsh.prompt.dataplane import Dataplane
-    from vppsh.session import Session
+    from vppsh.prompt.background import Background
+    from vppsh.shell import Shell
     from vppsh.terminal import Terminal
 
 # Rows kept free for completions, and what else has to fit on a small terminal: the line, the toolbar, a search.
@@ -33,13 +33,14 @@ LOADING = " making the dataplane ..."
 class Editor:
     """Reads lines from a terminal that can move its cursor.
 
+    prompt  gives the text before the line
     beside  what goes on while the user types: the dataplane is made, then runs; called with what draws the screen anew
     ready   called when the dataplane is needed at once; attaches it
     """
 
     def __init__(
         self,
-        prompt: str,
+        prompt: Callable[[], str],
         terminal: Terminal,
         beside: Callable[[Callable[[], None]], Coroutine[None, None, None]],
         ready: Callable[[], object],
@@ -50,7 +51,7 @@ class Editor:
         self._lexer: LineLexer | None = None
         self._toolbar: Toolbar | None = None
         self._prompt: PromptSession[str | Typed] = PromptSession(
-            [("class:prompt", prompt)],
+            lambda: [("class:prompt", prompt())],
             multiline=True,
             prompt_continuation=_continuation,
             completer=DynamicCompleter(lambda: self._completer),
@@ -67,11 +68,11 @@ class Editor:
         # A terminal that does not tell where its cursor is gets no toolbar; that is no reason to warn.
         self._prompt.app.renderer.cpr_not_supported_callback = None
 
-    def attach(self, session: Session, dataplane: Dataplane) -> None:
+    def attach(self, shell: Shell, background: Background) -> None:
         """Know whose lines are typed: what they complete to, how they are coloured."""
-        self._completer = LineCompleter(session)
-        self._lexer = LineLexer(session)
-        self._toolbar = Toolbar(session, dataplane)
+        self._completer = LineCompleter(shell)
+        self._lexer = LineLexer(shell)
+        self._toolbar = Toolbar(shell, background)
 
     def read(self, draft: Typed) -> Typed:
         """Let the user go on with a draft; the dataplane runs meanwhile."""

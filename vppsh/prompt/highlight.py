@@ -16,7 +16,7 @@ from vppsh.pipes import split_pipes
 from vppsh.prompt.typed import parts
 
 if TYPE_CHECKING:
-    from vppsh.session import Session
+    from vppsh.shell import Shell
 
 # A longer text was pasted; colouring it at every key would make the prompt slow.
 LONGEST = 5000
@@ -53,7 +53,7 @@ STYLE = Style.from_dict(
 class LineLexer(Lexer):
     """Colours what is typed; what a command would not understand stands out."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Shell) -> None:
         self._session = session
 
     def lex_document(self, document: Document) -> Callable[[int], StyleAndTextTuples]:

@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 MAX_LINES = 5000
 # A file this much longer than needed is cut when the shell starts.
 SLACK_BYTES = 1 << 20
-SECRET = re.compile(r"(?i)(^|[\s{-])(crypto-key|integ-key|shared-key-mic|private-key|secret|password|passphrase|psk)\b")
+SECRET = re.compile(
+    r"(?i)(^|[\s{-])(crypto-key|integ-key|shared-key-mic|private-key|preshared-key|pre-shared-key|secret|password|passphrase|psk|token|bearer)\b"
+)
 
 
 def history_file() -> Path:

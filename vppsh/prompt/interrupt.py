@@ -14,7 +14,7 @@ from types import FrameType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from vppsh.session import Session
+    from vppsh.shell import Shell
 
 GRACE = 0.4
 RETRY = 0.005
@@ -53,7 +53,7 @@ def unbreakable() -> Iterator[None]:
 
 
 @contextmanager
-def interruptible(session: Session) -> Iterator[None]:
+def interruptible(session: Shell) -> Iterator[None]:
     """Let Ctrl-C ask the line that is executed within to end, and break it off when it does not; to be used within `breakable`."""
 
     def ask(number: int, frame: FrameType | None) -> None:

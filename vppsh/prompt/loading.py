@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Generator
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from vppsh.session import Session
-    from vppsh.startup import Steps
+    from vppsh.shell import Shell
 
 
 class Loader:
@@ -16,11 +16,11 @@ class Loader:
     session  the session, once it is there
     """
 
-    def __init__(self, steps: Steps) -> None:
+    def __init__(self, steps: Generator[None, None, Shell]) -> None:
         self._steps = steps
-        self.session: Session | None = None
+        self.session: Shell | None = None
 
-    def step(self) -> Session | None:
+    def step(self) -> Shell | None:
         """Take one step; the session when that was the last one."""
         if self.session is None:
             try:
@@ -31,14 +31,14 @@ class Loader:
                 self.session = end.value
         return self.session
 
-    def finish(self) -> Session:
+    def finish(self) -> Shell:
         """Take all steps that are left."""
         while True:
             session = self.step()
             if session is not None:
                 return session
 
-    async def beside(self) -> Session:
+    async def beside(self) -> Shell:
         """Take the steps between the keys that are pressed."""
         while True:
             session = self.step()

@@ -25,7 +25,7 @@ from prompt_toolkit.keys import Keys
 from vppsh.prompt.screen import visible_length
 
 if TYPE_CHECKING:
-    from vppsh.prompt.dataplane import Dataplane
+    from vppsh.prompt.background import Background
     from vppsh.prompt.screen import Screen
     from vppsh.terminal import Terminal
 
@@ -128,9 +128,9 @@ def pattern_of(text: str) -> re.Pattern[str]:
 class Keyboard:
     """Single keys, while the dataplane runs."""
 
-    def __init__(self, source: Input, dataplane: Dataplane) -> None:
+    def __init__(self, source: Input, background: Background) -> None:
         self._source = source
-        self._dataplane = dataplane
+        self._background = background
         self._pending: list[tuple[str, str]] = []
 
     def read(self) -> tuple[str, str]:
@@ -138,7 +138,7 @@ class Keyboard:
         while not self._pending:
             if self._source.closed:
                 return Keys.ControlC, ""
-            self._dataplane.wait_for(self._source.fileno())
+            self._background.wait_for(self._source.fileno())
             presses = self._source.read_keys()
             if not presses and not select.select([self._source.fileno()], [], [], ESCAPE_WAIT)[0]:
                 presses = self._source.flush_keys()
@@ -147,11 +147,11 @@ class Keyboard:
 
 
 @contextmanager
-def keyboard(dataplane: Dataplane) -> Iterator[Keyboard]:
+def keyboard(background: Background) -> Iterator[Keyboard]:
     """The keyboard, key by key."""
     source = create_input(sys.stdin)
     with source.raw_mode():
-        yield Keyboard(source, dataplane)
+        yield Keyboard(source, background)
 
 
 class Pager:

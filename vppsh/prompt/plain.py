@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from vppsh.grammar.scripts import open_braces
 from vppsh.prompt.typed import Kind, Typed
 
 if TYPE_CHECKING:
-    from vppsh.prompt.dataplane import Dataplane
+    from vppsh.prompt.background import Background
     from vppsh.prompt.screen import Screen
 
 LONGEST = 1 << 16
@@ -19,10 +20,10 @@ LONGEST = 1 << 16
 class PlainPrompt:
     """Reads whole lines from the terminal."""
 
-    def __init__(self, prompt: str, screen: Screen, dataplane: Dataplane) -> None:
+    def __init__(self, prompt: Callable[[], str], screen: Screen, background: Background) -> None:
         self._prompt = prompt
         self._screen = screen
-        self._dataplane = dataplane
+        self._background = background
         self._left = b""
         self._ended = False
 
@@ -31,7 +32,7 @@ class PlainPrompt:
         lines: list[str] = []
         try:
             while not lines or open_braces("\n".join(lines)) > 0:
-                self._screen.write("...> " if lines else self._prompt)
+                self._screen.write("...> " if lines else self._prompt())
                 line = self._line()
                 if line is None:
                     self._screen.write("\n")
@@ -46,7 +47,7 @@ class PlainPrompt:
         """The next line without its end; None at the end of the input."""
         descriptor = sys.stdin.fileno()
         while b"\n" not in self._left and not self._ended:
-            self._dataplane.wait_for(descriptor)
+            self._background.wait_for(descriptor)
             data = os.read(descriptor, LONGEST)
             self._ended = not data
             self._left += data

@@ -2,49 +2,25 @@
 
 from __future__ import annotations
 
-from time import perf_counter
 from typing import TYPE_CHECKING
 
 from prompt_toolkit.application import get_app
 from prompt_toolkit.formatted_text import StyleAndTextTuples
 from prompt_toolkit.utils import get_cwidth
 
-from vppsh import __version__
 from vppsh.prompt.completion import expected
 
 if TYPE_CHECKING:
-    from vppsh.prompt.dataplane import Dataplane
-    from vppsh.session import Session
-
-# Rates are taken over at least this long.
-PERIOD = 0.4
-MOST_NAMES = 3
-
-
-class RateMeter:
-    """How fast a count grows."""
-
-    def __init__(self, count: int) -> None:
-        self._count = count
-        self._at = perf_counter()
-        self.rate = 0.0
-
-    def update(self, count: int) -> float:
-        """The growth per second since the last time."""
-        now = perf_counter()
-        if now - self._at >= PERIOD:
-            self.rate = max(count - self._count, 0) / (now - self._at)
-            self._count, self._at = count, now
-        return self.rate
+    from vppsh.prompt.background import Background
+    from vppsh.shell import Shell
 
 
 class Toolbar:
-    """What the embedded engine says of itself in one line."""
+    """One line: what the target that answers says of itself, and what the line that is typed waits for."""
 
-    def __init__(self, session: Session, dataplane: Dataplane) -> None:
-        self._session = session
-        self._dataplane = dataplane
-        self._rate = RateMeter(dataplane.packets)
+    def __init__(self, shell: Shell, background: Background) -> None:
+        self._shell = shell
+        self._background = background
         self._hint = ("", "")
 
     def __call__(self) -> StyleAndTextTuples:
@@ -60,31 +36,23 @@ class Toolbar:
 
     def status(self) -> list[tuple[str, str]]:
         """Who answers, and how it is doing."""
-        interfaces = [interface for interface in self._session.engine.interfaces if interface.name != "local0"]
-        up = sum(interface.admin_up for interface in interfaces)
-        fragments = [
-            ("class:status.name", " embedded dataplane "),
-            ("", f"vppsh {__version__} | {f'{up} of {len(interfaces)} interfaces up' if interfaces else 'no interfaces'}"),
-        ]
-        rate = self._rate.update(self._dataplane.packets)
-        running = self._dataplane.running()
-        if self._dataplane.broken is not None:
-            fragments.append(("class:status.broken", " | stopped by a fault"))
-        elif running:
-            names = ", ".join(stream.name for stream in running[:MOST_NAMES]) + (", ..." if len(running) > MOST_NAMES else "")
-            fragments += [("", f" | {names} "), ("class:status.rate", f"{short_rate(rate)}pps")]
+        targets = self._shell.targets
+        fragments = self._background.status() if targets.current is self._shell.here else target_status(self._shell)
+        if len(targets) > 1:
+            fragments.append(("", f" | {len(targets)} targets"))
         return fragments
 
     def _expected(self, text: str) -> str:
         if self._hint[0] != text:
-            self._hint = text, expected(self._session, text)
+            self._hint = text, expected(self._shell, text)
         return self._hint[1]
 
 
-def short_rate(rate: float) -> str:
-    """A rate with three digits and a unit: `251 k`."""
-    for unit in ("", "k", "M"):
-        if rate < 999.5:
-            return f"{rate:.3g} {unit}"
-        rate /= 1000
-    return f"{rate:.3g} G"
+def target_status(shell: Shell) -> list[tuple[str, str]]:
+    """What is known of a target elsewhere without asking it."""
+    target = shell.targets.current
+    version = shell.vocabularies.of(target).version.partition(" built ")[0]
+    parts = [target.where, version, "read-only" if shell.policy.read_only else ""]
+    if shell.answered_in is not None:
+        parts.append(f"{1e3 * shell.answered_in:.0f} ms")
+    return [("class:status.name", f" {target.name} "), ("", " | ".join(part for part in parts if part))]

@@ -25,6 +25,8 @@ WELCOME_AFTER = 1.0
 # No terminal is larger than this, and one without a size is a VT100.
 LARGEST = 512
 WIDTH, HEIGHT = 80, 24
+# A client that does not read its answers gets no more of them.
+MOST_WAITING = 1 << 20
 # A subnegotiation that does not end within so many bytes is none.
 LONGEST_NEGOTIATION = 32
 ANSI_TERMINALS = ("xterm", "xterm-color", "xterm-256color", "screen", "screen-256color", "ansi")
@@ -72,6 +74,8 @@ class Client:
         self.closed = False
         self._execute = execute
         self._input = bytearray()
+        self._incomplete = False
+        self._lines = 0
         self._editor = LineEditor(self.output, session.terminal, session.history, self._completions)
         self._pager = ServedPager(self.output, session.terminal)
         self.output.raw(server_greeting())
@@ -89,14 +93,26 @@ class Client:
         self.output.write(b"\n")
         self._editor.prompt()
 
+    @property
+    def ready(self) -> bool:
+        """There is input to act on, and what was answered before is on its way."""
+        return bool(self._input) and not self._incomplete and not self.closed and self.output.waiting < MOST_WAITING
+
     def receive(self, data: bytes) -> None:
-        """Act on what the client sent."""
+        """Take what the client sent; nothing means that it will send no more."""
+        self.closed = self.closed or not data
         self._input += data
-        while self._input and not self.closed:
+        self._incomplete = False
+
+    def work(self) -> None:
+        """Act on the input, up to the next line that is executed: then it is the others' turn."""
+        lines = self._lines
+        while self._input and not self.closed and self._lines == lines:
             if self.session.terminal.line_mode:
                 line, self._input = bytes(self._input), bytearray()
                 self._answer(line.partition(b"\0")[0].decode("utf-8", "surrogateescape"))
             elif not self._key():
+                self._incomplete = True
                 break
 
     def _key(self) -> bool:
@@ -135,6 +151,7 @@ class Client:
 
     def _answer(self, line: str) -> None:
         """Execute a line and send its answer."""
+        self._lines += 1
         terminal = self.session.terminal
         answer = self._execute(self.session, line) if line.strip() else Answer("")
         self.closed = self.session.closed

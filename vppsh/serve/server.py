@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 
 from vppsh.errors import OutputFileError
 from vppsh.prompt.dataplane import Dataplane
-from vppsh.serve.client import Client, new_terminal
+from vppsh.serve.client import MOST_WAITING, Client, new_terminal
 from vppsh.session import Answer, Session
 
 if TYPE_CHECKING:
@@ -30,8 +30,6 @@ if TYPE_CHECKING:
 LOG = logging.getLogger(__name__)
 
 RECEIVE = 1 << 16
-# A client that does not read its answers is not asked for more lines.
-MOST_WAITING = 1 << 20
 BACKLOG = 128
 # Owner and group, as VPP's own socket.
 MODE = 0o770
@@ -144,6 +142,8 @@ class Server:
     def _turn(self, pause: float) -> None:
         """Wait for clients at most so long, and serve those that want something."""
         self._watch_devices()
+        if any(client.ready for client in self._clients):
+            pause = 0.0
         deadlines = [client.deadline for client in self._clients if client.deadline is not None]
         if deadlines:
             pause = min(pause, max(min(deadlines) - monotonic(), 0.0))
@@ -154,7 +154,9 @@ class Server:
                 self._serve(key.data, events)
         now = monotonic()
         for client in list(self._clients):
-            if client.deadline is not None and client.deadline <= now:
+            if client.ready:
+                self._work(client)
+            elif client.deadline is not None and client.deadline <= now:
                 client.welcome()
                 self._flush(client)
 
@@ -182,22 +184,25 @@ class Server:
             self._flush(client)
 
     def _serve(self, client: Client, events: int) -> None:
-        if events & selectors.EVENT_READ:
+        if events & selectors.EVENT_READ and not client.ready:
             try:
                 data = client.connection.recv(RECEIVE)
             except BlockingIOError:
                 return
             except OSError:
                 data = b""
-            if not data:
-                self._drop(client)
-                return
-            try:
-                client.receive(data)
-            except Exception:  # a fault of ours must not take the dataplane from the others
-                LOG.exception("a fault of vppsh; please report it. The client is disconnected")
-                self._drop(client)
-                return
+            client.receive(data)
+        self._work(client)
+
+    def _work(self, client: Client) -> None:
+        """Let a client have a line executed, if it sent one."""
+        try:
+            if client.ready:
+                client.work()
+        except Exception:  # a fault of ours must not take the dataplane from the others
+            LOG.exception("a fault of vppsh; please report it. The client is disconnected")
+            self._drop(client)
+            return
         self._flush(client)
 
     def _execute(self, session: Session, line: str) -> Answer:

@@ -26,6 +26,8 @@ from vppsh.targets.base import Target
 
 # Names are as good as new for so many seconds.
 FRESH = 5.0
+# When nothing is known yet, whoever types is kept waiting this long at most: a VPP on this host answers sooner.
+AT_FIRST = 0.1
 # Help must never keep anybody waiting.
 PATIENCE = 10.0
 # The column of the paths in a listing.
@@ -50,11 +52,14 @@ class Names:
         self._known: list[str] = []
         self._at = -FRESH
         self._busy = threading.Lock()
+        self._fetched = threading.Event()
 
     def names(self) -> list[str]:
         """What is known now; what is new will be known the next time."""
         if time.monotonic() - self._at >= FRESH and self._busy.acquire(blocking=False):
             threading.Thread(target=self._refresh, name="names", daemon=True).start()
+            if not self._fetched.is_set():
+                self._fetched.wait(AT_FIRST)
         return self._known
 
     def read(self, reader: Reader) -> str | None:
@@ -68,6 +73,7 @@ class Names:
             self._known = []
         finally:
             self._at = time.monotonic()
+            self._fetched.set()
             self._busy.release()
 
 

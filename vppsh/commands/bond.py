@@ -40,14 +40,14 @@ BALANCES = {balance.value: balance for balance in (Balance.L23, Balance.L34, Bal
         ),
         empty_error=MISSING,
     ),
-    help="create bond mode {round-robin | active-backup | broadcast | xor [load-balance { l2 | l23 | l34 }]} "
+    help="create bond mode {round-robin | active-backup | broadcast | {lacp | xor} [load-balance { l2 | l23 | l34 }]} "
     "[hw-addr <mac-address>] [id <if-id>]",
 )
 def create(ctx: CommandContext, args: Args) -> str | None:
     """Make a bond and say its name; VPP says nothing when the number is taken."""
     if args.mode is None:
         raise CommandError("Missing bond mode" if args.balance is None else NO_QUOTE)
-    if args.balance is not None and args.mode is not Mode.XOR:
+    if args.balance is not None and args.mode not in (Mode.XOR, Mode.LACP):
         raise CommandError(NO_QUOTE)
     bond = ctx.engine.get(Bonds).create(args.mode, args.balance or Balance.L2, args.mac, args.number)
     return None if bond is None else bond.interface.name
@@ -72,16 +72,21 @@ def delete(ctx: CommandContext, args: Args) -> None:
 
 @command(
     "bond add",
-    line_input(options(sequence(interface("bond"), interface("member")), error=NO_QUOTE), empty_error=MISSING),
-    help="bond add <BondEthernetx> <member-interface>",
+    line_input(
+        options(sequence(interface("bond"), interface("member")), flag("passive"), flag("long-timeout", "long_timeout"), error=NO_QUOTE),
+        empty_error=MISSING,
+    ),
+    help="bond add <BondEthernetx> <member-interface> [passive] [long-timeout]",
 )
 def add(ctx: CommandContext, args: Args) -> None:
     """Let an interface belong to a bond."""
     interfaces, bonds = ctx.engine.interfaces, ctx.engine.get(Bonds)
+    if args.bond is None:
+        raise CommandError("Missing bond interface")
     bond = bonds.of(interfaces[args.bond])
     if bond is None:
         raise CommandError("bond interface not found")
-    bonds.add(bond, interfaces[args.member])
+    bonds.add(bond, interfaces[args.member], passive=args.passive, long_timeout=args.long_timeout)
 
 
 def _member(ctx: CommandContext, sw_if_index: int | None, message: str) -> Member:

@@ -48,8 +48,12 @@ class Dispatcher:
         self._inputs.sort(key=lambda node: node.kind is not NodeKind.PRE_INPUT)
         for node in self._engine.graph:
             if node.kind is NodeKind.PROCESS:
-                self._processes[node] = node.function(node.context)
-                self._resume(node, None)
+                self.begin(node)
+
+    def begin(self, node: Node) -> None:
+        """Begin a process, at the start or when its node is added."""
+        self._processes[node] = node.function(node.context)
+        self._resume(node, None)
 
     # Frames.
 

@@ -7,7 +7,7 @@ active-backup bond uses.
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cmp_to_key
 from typing import TYPE_CHECKING
@@ -29,6 +29,15 @@ class Mode(enum.Enum):
     ACTIVE_BACKUP = "active-backup"
     XOR = "xor"
     BROADCAST = "broadcast"
+    LACP = "lacp"
+
+
+class MemberChange(enum.Enum):
+    """What happened to a member of a bond."""
+
+    ADDED = "added"
+    REMOVED = "removed"
+    STATE = "admin or link state"
 
 
 class Balance(enum.Enum):
@@ -53,12 +62,15 @@ class Member:
 
     mac     what it had before
     weight  of active-backup bonds: the heaviest that is up is used
+    passive, long_timeout  of LACP: does not begin to talk; is patient
     """
 
     bond: Bond
     interface: Interface
     mac: bytes
     weight: int = 0
+    passive: bool = False
+    long_timeout: bool = False
 
 
 @dataclass(eq=False)
@@ -84,6 +96,9 @@ class Bond:
 BOND_DEVICE = DeviceClass("bond", bond_tx, tx_errors=TX_ERRORS, link_follows_admin=False)
 
 
+Listener = Callable[[MemberChange, Member], None]
+
+
 class Bonds:
     """The bonds of an engine; `members` by sw_if_index."""
 
@@ -92,6 +107,7 @@ class Bonds:
         self._interfaces = engine.get(Interfaces)
         self._bonds: list[Bond | None] = []
         self.members: dict[int, Member] = {}
+        self._listeners: list[Listener] = []
         self._interfaces.subscribe(self._changed)
 
     def __iter__(self) -> Iterator[Bond]:
@@ -125,20 +141,26 @@ class Bonds:
         self._bonds[bond.instance] = None
         self._interfaces.delete(bond.interface)
 
-    def add(self, bond: Bond, interface: Interface) -> Member:
+    def subscribe(self, listener: Listener) -> None:
+        """Call `listener` on every change of a member from now on."""
+        self._listeners.append(listener)
+
+    def add(self, bond: Bond, interface: Interface, *, passive: bool = False, long_timeout: bool = False) -> Member:
         """Let an interface belong to a bond (CommandError in VPP's words)."""
         if interface.sw_if_index in self.members:
             raise CommandError("interface was already added as member")
         if self.of(interface) is not None:
             raise CommandError("bond interface cannot be added as member")
-        member = Member(bond, interface, interface.mac)
+        member = Member(bond, interface, interface.mac, 0, passive, long_timeout)
         self.members[interface.sw_if_index] = member
         bond.members.append(member)
         if not bond.own_mac and len(bond.members) == 1:
             self._interfaces.set_mac(bond.interface, interface.mac)
         else:
             self._interfaces.set_mac(interface, bond.interface.mac)
-        self._follow(member)
+        if bond.mode is not Mode.LACP:
+            self._follow(member)
+        self._tell(MemberChange.ADDED, member)
         self._engine.arcs.enable("device-input", "bond-input", interface.sw_if_index)
         return member
 
@@ -147,7 +169,8 @@ class Bonds:
         bond, interface = member.bond, member.interface
         del self.members[interface.sw_if_index]
         bond.members.remove(member)
-        self._deactivate(member)
+        self.deactivate(member)
+        self._tell(MemberChange.REMOVED, member)
         self._engine.arcs.enable("device-input", "bond-input", interface.sw_if_index, False)
         self._interfaces.set_mac(interface, member.mac)
 
@@ -164,18 +187,25 @@ class Bonds:
         if member is not None and change is Change.DELETED:
             self.detach(member)
         elif member is not None and change in (Change.ADMIN, Change.LINK):
-            self._follow(member)
+            if member.bond.mode is not Mode.LACP:
+                self._follow(member)
+            self._tell(MemberChange.STATE, member)
         elif bond is not None and change is Change.ADMIN and interface.is_hardware:
             self._set_link(bond)
+
+    def _tell(self, change: MemberChange, member: Member) -> None:
+        for listener in self._listeners:
+            listener(change, member)
 
     def _follow(self, member: Member) -> None:
         """A member carries traffic while it is up, and so is its link."""
         if member.interface.admin_up and member.interface.hardware.link_up:
-            self._activate(member)
+            self.activate(member)
         else:
-            self._deactivate(member)
+            self.deactivate(member)
 
-    def _activate(self, member: Member) -> None:
+    def activate(self, member: Member) -> None:
+        """Let a member carry traffic."""
         bond = member.bond
         if member in bond.active:
             return
@@ -187,7 +217,8 @@ class Bonds:
             else:
                 self._sort(bond)
 
-    def _deactivate(self, member: Member) -> None:
+    def deactivate(self, member: Member) -> None:
+        """Let a member carry none."""
         bond = member.bond
         if member not in bond.active:
             return

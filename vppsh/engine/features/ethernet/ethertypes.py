@@ -14,6 +14,7 @@ from vppsh.registry import error
 
 if TYPE_CHECKING:
     from vppsh.engine.engine import Engine
+    from vppsh.engine.graph import Graph
 
 PUNT, DROP, LLC = range(3)
 NEXTS = ("error-punt", "error-drop", "llc-input", "ip4-input", "ip4-input-no-checksum")
@@ -56,3 +57,7 @@ class Ethertypes:
                 else:
                     slots[demux.key] = slot
         self.slots: NDArray[np.int32] = slots[np.arange(1 << 16, dtype=np.uint16).byteswap()]
+
+    def take(self, graph: Graph, number: int, node: str) -> None:
+        """Send an ethertype to a node from now on, which VPP does not know before that is first used."""
+        self.slots[as_loaded(number)] = graph.next_by_name("ethernet-input", node)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,7 +10,9 @@ import pytest
 from scapy.utils import RawPcapReader
 
 from tests.traffic import Traffic
+from vppsh.engine.context import Context, Nexts
 from vppsh.engine.dispatch_trace import LINK_VPP, DispatchTrace, DispatchTraceSpec
+from vppsh.engine.frame import Frame
 
 WAY = ["ethernet-input", "ip4-input", "ip4-lookup", "ip4-rewrite", "pg1-output", "pg1-tx"]
 
@@ -119,3 +122,55 @@ def test_long_packets_are_cut(traffic: Traffic, tmp_path: Path) -> None:
     assert found[0].node == "ethernet-input"
     assert len(found[0].packet) == 9000
     assert "next_buffer: " in found[0].metadata
+
+
+def fail_at(traffic: Traffic, name: str, when: int) -> None:
+    """Let a node fail on the frame of that number."""
+    node = traffic.engine.graph[name]
+    function, handled = node.function, iter(range(when + 1))
+
+    def failing(ctx: Context, frame: Frame) -> Nexts:
+        if next(handled) == when:
+            traffic.engine.buffers.free_packets(frame)
+            raise ZeroDivisionError(name)
+        return function(ctx, frame)
+
+    node.function = failing
+
+
+@pytest.mark.parametrize("where", [WAY[0], WAY[3]])
+def test_a_post_mortem_capture_has_the_last_round_before_a_node_failed(traffic: Traffic, tmp_path: Path, where: str) -> None:
+    traffic.engine.on_fault = lambda node, frame, error: None
+    capture, last = traffic.engine.get(DispatchTrace), tmp_path / "last.pcap"
+    capture.start(DispatchTraceSpec(100, str(tmp_path / "d.pcap"), post_mortem=str(last)))
+    capture.watch(traffic.engine.graph["pg-input"], 10)
+    fail_at(traffic, where, when=1)
+    traffic.send("fwd")
+    assert not last.exists()
+    traffic.send("fwd")
+    assert [record.node for record in records(last)] == [name for name in WAY[: WAY.index(where) + 1] for _ in range(2)]
+    # Those of the first two packets are gone.
+    assert capture.stop() == 2 * (WAY.index(where) + 1)
+
+
+def test_a_post_mortem_capture_that_cannot_be_written_is_a_note_of_the_fault(traffic: Traffic, tmp_path: Path) -> None:
+    faults: list[Exception] = []
+    traffic.engine.on_fault = lambda node, frame, error: faults.append(error)
+    capture = traffic.engine.get(DispatchTrace)
+    capture.start(DispatchTraceSpec(100, str(tmp_path / "d.pcap"), post_mortem=str(tmp_path / "none" / "last.pcap")))
+    capture.watch(traffic.engine.graph["pg-input"], 10)
+    fail_at(traffic, "ip4-lookup", when=0)
+    traffic.send("fwd")
+    assert "could not be written" in "".join(faults[0].__notes__)
+    capture.stop()
+    # Nobody captures any more.
+    fail_at(traffic, "ip4-input", when=0)
+    traffic.send("fwd")
+    assert not hasattr(faults[1], "__notes__")
+
+
+def test_post_mortem_is_typed(traffic: Traffic) -> None:
+    assert traffic("pcap dispatch trace on max 9 post-mortem buffer-trace pg-input 4") == ""
+    spec = traffic.engine.get(DispatchTrace).spec
+    assert spec is not None
+    assert spec.post_mortem == f"/tmp/dispatch_post_mortem.{os.getpid()}"

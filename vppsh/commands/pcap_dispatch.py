@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from vppsh.commands.context import CommandContext
 from vppsh.commands.tmpfile import FOLDER, tmp_file
 from vppsh.engine.dispatch_trace import DispatchTrace, DispatchTraceSpec
@@ -12,6 +14,7 @@ from vppsh.registry import command
 DEFAULT_PACKETS = 1000
 DEFAULT_TRACES = 100
 DEFAULT_FILE = f"{FOLDER}/dispatch.pcap"
+POST_MORTEM_FILE = f"{FOLDER}/dispatch_post_mortem.{{}}"
 WORD = 0xFFFFFFFF
 
 
@@ -28,15 +31,18 @@ WORD = 0xFFFFFFFF
             keyed("file", tmp_file("file")),
             level("status"),
             sequence(keyword("buffer-trace"), node_name(), signed("traces", DEFAULT_TRACES)),
+            level("post-mortem"),
             level("filter"),
         )
     ),
-    help="pcap dispatch trace [on|off] [max <nn>] [file <name>] [status]\n              [buffer-trace <input-node-name> <nn>][filter]",
+    help="pcap dispatch trace [on|off] [max <nn>] [file <name>] [status]\n"
+    "              [buffer-trace <input-node-name> <nn>][post-mortem][filter]",
 )
 def pcap_dispatch_trace(ctx: CommandContext, args: Args) -> str | None:
     """Begin or end a capture, or say how it goes. The file is written at its end.
 
-    As in VPP nothing is captured before the traces of an input node are asked for (`buffer-trace`).
+    As in VPP nothing is captured before the traces of an input node are asked for (`buffer-trace`). A post-mortem capture keeps the
+    packets of the last round of the main loop, and writes them to a file of its own when a node fails on them.
     """
     capture = ctx.engine.get(DispatchTrace)
     spec = capture.spec
@@ -46,7 +52,8 @@ def pcap_dispatch_trace(ctx: CommandContext, args: Args) -> str | None:
         return _stop(capture)
     if spec is not None:
         raise CommandError("dispatch trace already enabled...")
-    capture.start(DispatchTraceSpec(args.max & WORD, args.file or DEFAULT_FILE, bool(args.filter)))
+    post_mortem = POST_MORTEM_FILE.format(os.getpid()) if args.post_mortem else None
+    capture.start(DispatchTraceSpec(args.max & WORD, args.file or DEFAULT_FILE, bool(args.filter), post_mortem))
     if args.node is not None:
         capture.watch(args.node, args.traces)
     return None

@@ -112,6 +112,8 @@ class Dispatcher:
             nexts = node.function(node.context, frame)
         except Exception as error:
             # A fault of ours. What became of the packets is not known: they are lost, the dataplane is not.
+            if self._engine.fault_capture is not None:
+                self._engine.fault_capture(error)
             if self._engine.on_fault is None:
                 raise
             self._engine.on_fault(node, frame, error)

@@ -21,6 +21,7 @@ from vppsh.engine.packet_filters import PacketFilters
 from vppsh.engine.trace_text import format_trace
 from vppsh.engine.tracing import TraceFilter
 from vppsh.engine.wire.pcapwriter import PcapWriter
+from vppsh.errors import OutputFileError
 
 if TYPE_CHECKING:
     from vppsh.engine.engine import Engine
@@ -31,6 +32,8 @@ VERSION = (1, 0)
 MAX_RECORD = 16384
 HINT_NONE, HINT_IP4 = 0, 2
 WORD = 0xFFFFFFFF
+Record = tuple[int, bytes, int]
+"""Time, data as far as they are kept, length before that."""
 FLAG_NAMES = (
     (BufferFlag.L4_CHECKSUM_COMPUTED, "l4-cksum-computed"), (BufferFlag.L4_CHECKSUM_CORRECT, "l4-cksum-correct"),
     (BufferFlag.VLAN_2_DEEP, "vlan-2-deep"), (BufferFlag.VLAN_1_DEEP, "vlan-1-deep"), (BufferFlag.SPAN_CLONE, "span-clone"),
@@ -44,11 +47,15 @@ FLAG_NAMES = (
 
 @dataclass
 class DispatchTraceSpec:
-    """What to capture: how many packets, into which file, and whether only those that the filter accepts."""
+    """What to capture: how many packets, into which file, and whether only those that the filter accepts.
+
+    post_mortem  path of a file that is written when a node fails; what is captured is then of one round of the main loop, the last
+    """
 
     limit: int
     path: str
     filter: bool = False
+    post_mortem: str | None = None
     nodes: list[Node] = field(default_factory=list)
 
 
@@ -58,12 +65,15 @@ class DispatchTrace:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self.spec: DispatchTraceSpec | None = None
-        self.records: list[tuple[int, bytes, int]] = []
+        self.records: list[Record] = []
+        self._round = 0
 
     def start(self, spec: DispatchTraceSpec) -> None:
         """Begin a capture. Packets come in once a node's traces are asked for (`watch`)."""
         self.spec = spec
         self.records = []
+        if spec.post_mortem is not None:
+            self._engine.fault_capture = self._failed
 
     def watch(self, node: Node, count: int) -> None:
         """Trace packets of an input node and capture all frames from now on."""
@@ -81,20 +91,19 @@ class DispatchTrace:
         """
         spec, records = self.spec, self.records
         self.spec, self.records = None, []
-        self._engine.dispatch_capture = None
+        self._engine.dispatch_capture = self._engine.fault_capture = None
         self._engine.tracer.filter = TraceFilter()
         if spec is not None and records:
-            writer = PcapWriter(spec.path, LINK_VPP)
-            for time, data, length in records:
-                writer.add(data, time, length)
-            writer.close()
+            _write(spec.path, records)
         return len(records)
 
     def _dispatched(self, node: Node, frame: Frame) -> None:
-        spec = self.spec
+        spec, engine = self.spec, self._engine
+        if spec is not None and spec.post_mortem is not None and self._round != engine.dispatcher.loops:
+            self._round = engine.dispatcher.loops
+            self.records.clear()
         if spec is None or len(self.records) >= spec.limit:
             return
-        engine = self._engine
         accepts = engine.get(PacketFilters).pcap.accepts
         # The file's times are those of the engine's clock, as VPP's are.
         time = int(engine.clock.now() * 1e9)
@@ -105,6 +114,15 @@ class DispatchTrace:
                 record = self._record(node, index)
                 self.records.append((time, record[:MAX_RECORD], len(record)))
 
+    def _failed(self, error: Exception) -> None:
+        """A node has failed, mostly on what was captured last."""
+        if self.spec is None or self.spec.post_mortem is None or not self.records:
+            return
+        try:
+            _write(self.spec.post_mortem, self.records)
+        except OutputFileError as failure:
+            error.add_note(f"The packets that led to this could not be written: {failure}")
+
     def _record(self, node: Node, index: int) -> bytes:
         buffers = self._engine.buffers
         texts = [node.name, metadata_text(buffers, index), opaque_text(buffers, index), opaque2_text(buffers, index)]
@@ -114,6 +132,13 @@ class DispatchTrace:
         hint = HINT_IP4 if node.name == "ip4-input" else HINT_NONE
         head = bytes((*VERSION, len(texts), hint)) + index.to_bytes(4, "big")
         return head + b"".join(text.encode() + b"\0" for text in texts) + buffers.packet(index)
+
+
+def _write(path: str, records: list[Record]) -> None:
+    writer = PcapWriter(path, LINK_VPP)
+    for time, data, length in records:
+        writer.add(data, time, length)
+    writer.close()
 
 
 def metadata_text(buffers: BufferPool, index: int) -> str:

@@ -44,7 +44,7 @@ class Engine:
     dispatch_capture, rx_capture, tx_capture and drop_capture are called with every frame that is handled, that
     comes in by Ethernet, that is sent (with the sw_if_index of the output node, None in interface-output), or
     that is dropped, while set. on_fault is called when a node raises, which then loses its frame; without it
-    the exception goes on. `runs` counts how often the dataplane was set going.
+    the exception goes on. Before that fault_capture is, while set. `runs` counts how often the dataplane was set going.
     """
 
     def __init__(
@@ -69,6 +69,7 @@ class Engine:
         self.rx_capture: Callable[[Frame], None] | None = None
         self.tx_capture: Callable[[Frame, int | None], None] | None = None
         self.drop_capture: Callable[[Frame], None] | None = None
+        self.fault_capture: Callable[[Exception], None] | None = None
         self.on_fault: Callable[[Node, Frame, Exception], None] | None = None
         self._state: dict[type, Any] = {}
         self._start_ns = perf_counter_ns() - int(self.clock.now() * 1e9)

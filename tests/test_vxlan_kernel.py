@@ -86,3 +86,20 @@ def test_the_kernel_takes_the_short_way_too() -> None:
         looked_up = peer.session.engine.graph["ip4-udp-lookup"].vectors
         assert " 0% packet loss" in peer.kernel("ping -c 5 -i 0.02 -W 2 172.16.0.1")
         assert peer.session.engine.graph["ip4-udp-lookup"].vectors == looked_up
+
+
+def test_a_tunnel_may_be_a_port_of_the_router_itself() -> None:
+    with tap_peer() as peer:
+        underlay(peer, 4)
+        near, far, _ = UNDERLAY[4]
+        tunnel = peer.type(f"create vxlan tunnel src {near} dst {far} vni 7 decap-next node ethernet-input").strip()
+        peer.type(f"set interface ip address {tunnel} 172.16.7.1/24", f"set interface ip address {tunnel} 2001:db8:7::1/64")
+        peer.kernel(f"ip link add vx7 type vxlan id 7 local {far} remote {near} dstport 4789 dev {peer.link}")
+        peer.kernel("ip link set vx7 up")
+        peer.address("172.16.7.2/24", "vx7")
+        peer.address("2001:db8:7::2/64", "vx7")
+        for address in ("172.16.7.1", "2001:db8:7::1"):
+            assert " 0% packet loss" in peer.kernel(f"ping -c 5 -i 0.02 -W 2 {address}")
+        # As in VPP, a packet whose next hop is not known yet is lost; here it is known from the other direction.
+        assert "5 sent, 5 received" in peer.type("ping 172.16.7.2 repeat 5 interval 0.02")
+        assert "5 sent, 5 received" in peer.type("ping 2001:db8:7::2 repeat 5 interval 0.02")

@@ -9,7 +9,8 @@ import struct
 import pytest
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from scapy.contrib.ikev2 import IKEv2, IKEv2_KE, IKEv2_Nonce, IKEv2_Notify, IKEv2_SA
-from scapy.layers.inet import IP, UDP
+from scapy.layers.inet import IP, UDP, fragment
+from scapy.packet import Raw
 
 from tests.ikev2_sites import SECRET, Site
 from tests.packets import ip4_packet
@@ -31,7 +32,7 @@ SPI = bytes(range(0x11, 0x19))
 CHILD_SPI = b"\x01\x02\x03\x04"
 TS_I = struct.pack(">B3xBBHHH", 1, 7, 0, 16, 0, 65535) + bytes((10, 0, 0, 0, 10, 0, 0, 255))
 TS_R = struct.pack(">B3xBBHHH", 1, 7, 0, 16, 0, 65535) + bytes((10, 2, 0, 0, 10, 2, 0, 255))
-SA, KE, IDI, IDR, AUTH, NONCE_TYPE, NOTIFY, DELETE, TSI, TSR, SK = 33, 34, 35, 36, 39, 40, 41, 42, 44, 45, 46
+SA, KE, IDI, IDR, AUTH, NONCE_TYPE, NOTIFY, DELETE, VENDOR, TSI, TSR, SK = 33, 34, 35, 36, 39, 40, 41, 42, 43, 44, 45, 46
 
 
 def chain(*payloads: tuple[int, bytes]) -> bytes:
@@ -95,8 +96,9 @@ class PlainPeer:
         esp = esp or proposal(3, CHILD_SPI, transform(1, 20, 256), transform(5, 0, last=True))
         octets = self.init + self.nonce_r + prf(self.pi, identity)
         proof = prf(prf(secret, b"Key Pad for IKEv2"), octets)
-        plain = chain((IDI, identity), (AUTH, b"\x02\0\0\0" + proof), (SA, esp), (TSI, TS_I), (TSR, TS_R))
-        return self.seal(35, 1, IDI, plain + more)
+        vendor = [(VENDOR, more)] if more else []
+        plain = chain((IDI, identity), (AUTH, b"\x02\0\0\0" + proof), (SA, esp), *vendor, (TSI, TS_I), (TSR, TS_R))
+        return self.seal(35, 1, IDI, plain)
 
     def seal(self, exchange: int, number: int, first: int, plain: bytes, flags: int = 8) -> bytes:
         """A message of ours, encrypted."""
@@ -317,3 +319,19 @@ def test_deletion_in_the_words_of_vpp(peer: PlainPeer) -> None:
     [sealed] = ask(there, peer.seal(37, 2, DELETE, chain((DELETE, b"\x03\x04\0\x01" + spi))))
     assert peer.open(sealed) == {DELETE: b"\x03\x04\0\x01" + spi}
     assert there.ike.children == []
+
+
+def test_a_message_in_fragments(peer: PlainPeer) -> None:
+    """Certificates and other long payloads make messages longer than a packet, and than a buffer."""
+    there = listening()
+    peer.derive(ask(there, peer.init)[0])
+    vendor = bytes(range(256)) * 12
+    message = peer.auth(SECRET.encode(), more=vendor)
+    assert len(message) > 3000
+    datagram = IP(src="10.0.1.1", dst="10.0.1.2", id=7) / UDP(sport=500, dport=500) / Raw(message)
+    for piece in fragment(IP(bytes(datagram)), 1200):
+        there.arrive(bytes(piece))
+    [answer] = [bytes(IP(packet)[UDP].payload) for packet in there.outside_packets if packet[0] >> 4 == 4]
+    assert AUTH in peer.open(answer)
+    assert there.ike.state.value == "AUTHENTICATED"
+    assert there.engine.buffers.free == there.engine.buffers.count

@@ -82,7 +82,8 @@ def _read(buffers: BufferPool, index: int, family: Protocol, *, marked: bool) ->
     ip_bytes = ip4.HEADER.itemsize if family is Protocol.IP4 else ip6.HEADER.itemsize
     if not -HEADROOM <= start <= current or current + length > DATA_SIZE:
         return None
-    data = buffers.data[index, HEADROOM + start : HEADROOM + current + length].tobytes()
+    # A message that came in fragments lies in several buffers.
+    data = buffers.data[index, HEADROOM + start : HEADROOM + current].tobytes() + buffers.packet(index)
     if marked and data:
         at = ip4.header_bytes(data[0]) + UDP_BYTES + len(NON_ESP_MARKER)
         ports = at - UDP_BYTES - len(NON_ESP_MARKER)

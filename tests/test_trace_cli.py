@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import gzip
 import json
+import socket
 import subprocess
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from tests.serving import serving
 from tests.traces import dropped, forwarded, read, recordings, shown
-from tests.traffic import Traffic
+from tests.traffic import MACS, SETUP, Traffic
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
+DATA = f"IP4: {MACS} UDP: 10.0.0.2 -> 10.0.1.2 UDP: 1 -> 2 incrementing 22"
 TEXT = shown(forwarded(), dropped(), dropped(start=900000))
 
 
@@ -140,6 +144,25 @@ def test_a_file_without_packets_is_a_failure(vppsh: Run, tmp_path: Path) -> None
 
 def test_several_files_and_standard_input(vppsh: Run, trace: Path) -> None:
     assert vppsh("trace", trace, trace, "-", "--group", stdin=TEXT).stdout.startswith("9 packets, 2 paths\n")
+
+
+def test_a_running_dataplane_is_asked_through_its_socket(vppsh: Run, tmp_path: Path) -> None:
+    path = tmp_path / "cli.sock"
+    with serving(path):
+        for line in (*SETUP, f"packet-generator new {{ name s limit 3 size 64-64 interface pg0 node ethernet-input data {{ {DATA} }} }}"):
+            assert vppsh("attach", path, line).returncode == 0
+        assert vppsh("trace", path, "--list").returncode == 1
+        assert vppsh("attach", path, "trace add pg-input 60").returncode == 0
+        assert vppsh("attach", path, "packet-generator enable-stream s").returncode == 0
+        deadline = time.monotonic() + 30
+        while (done := vppsh("trace", path, "--group")).returncode and time.monotonic() < deadline:
+            time.sleep(0.1)
+        assert done.stdout.startswith("3 packets, 1 path\n\n[1] 3 packets: sent by pg1\n")
+        assert "\r" not in vppsh("trace", path).stdout
+    gone = tmp_path / "gone.sock"
+    with socket.socket(socket.AF_UNIX) as left:
+        left.bind(str(gone))
+    assert vppsh("trace", gone).returncode == 3
 
 
 @pytest.fixture

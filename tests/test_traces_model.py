@@ -110,6 +110,21 @@ def test_every_recorded_packet_gets_a_verdict() -> None:
                 "vlan": "0 vlan_tpid 0",
             },
         ),
+        (
+            "host-eth0-tx",
+            "  af_packet: hw_if_index 1 tx-queue 0\n    tpacket2_hdr:\n      status 0x1 len 64 snaplen 64 mac 0 net 0\n    buffer 0xfff0:",
+            {"hw_if_index": 1, "queue": 0, "status": 1, "bytes": 64, "captured": 64, "mac_offset": 0, "net_offset": 0, "buffer": 0xFFF0},
+        ),
+        (
+            "gtpu4-input",
+            "  GTPU decap from gtpu_tunnel0 forwarding bad-header teid 7, next 2 error 0, flags: 0x30, type: 255, length: 68",
+            {"tunnel": "gtpu_tunnel0", "forwarding": "bad-header", "teid": 7, "next": 2, "error_number": 0},
+        ),
+        (
+            "arping-input",
+            "  sw-if-index: 1, opcode: reply, from 02:00:00:00:00:01 (10.0.0.2)",
+            {"sw_if_index": 1, "opcode": "reply", "sender": "02:00:00:00:00:01", "sender_address": "10.0.0.2"},
+        ),
         ("vxlan4-input", "  VXLAN decap error - tunnel for vni 14 does not exist", {"vni": 14}),
         (
             "esp4-decrypt-tun",

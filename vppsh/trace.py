@@ -19,7 +19,7 @@ from vppsh.traces.follow import follow
 from vppsh.traces.journeys import chosen, journeys_value, show_journeys
 from vppsh.traces.model import Packet
 from vppsh.traces.report import Question, Request, answer, answer_diff
-from vppsh.traces.source import TraceFile
+from vppsh.traces.source import open_trace
 from vppsh.traces.text import Item
 from vppsh.traces.top import KINDS
 
@@ -39,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "time < T, took > 2ms, ttl vlan vni spi seq fib = N, field NAME = V; and, or, not, ( ). See docs/trace.md. "
         "Exit status: 0, or 1 when no packet is left, or when --diff finds a difference."
     )
-    parser.add_argument("files", metavar="FILE", nargs="+", help="files of traces; - is standard input")
+    parser.add_argument("files", metavar="FILE", nargs="+", help="files of traces; - is standard input, a CLI socket is the VPP behind it")
     parser.add_argument("--filter", metavar="EXPR", help="only packets that fulfil this: 'host 10.0.0.2 and port 53 and dropped'")
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--list", action="store_true", help="a line for each packet: number, time, addresses, what became of it")
@@ -94,7 +94,7 @@ def _request(options: argparse.Namespace, form: str) -> Request:
 def _items(names: Iterable[str]) -> Iterator[Item]:
     """The items of several files, with a progress bar on a terminal."""
     for name in names:
-        with TraceFile(name) as file, Progress(name, file.size, "MB", 1e6) as progress:
+        with open_trace(name) as file, Progress(name, file.size, "MB", 1e6) as progress:
             file.progress = progress.update
             yield from file.items()
 

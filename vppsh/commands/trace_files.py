@@ -10,12 +10,10 @@ from vppsh.grammar.arguments import Args, optional, rest_of_line
 from vppsh.registry import command
 from vppsh.traces.expression import compile_filter
 from vppsh.traces.report import Question, Request, answer, answer_diff
-from vppsh.traces.source import TraceFile
+from vppsh.traces.source import SHOW, open_trace
 from vppsh.traces.text import Item, read_text
 from vppsh.traces.top import KINDS
 
-# Every packet that has a trace: `show trace` stops at 50 of each thread unless told otherwise.
-SHOW = "show trace max 1000000"
 HERE = "the trace buffer"
 USAGE = "%trace [list | group | tree | dot | json | top KIND | diff FILE] [max N] [FILE ...] [filter EXPRESSION]"
 
@@ -79,7 +77,7 @@ class _Words:
 def _items(ctx: CommandContext, files: list[str]) -> Iterator[Item]:
     """What is in files, or in the trace buffer when there are none."""
     for name in files:
-        with TraceFile(name) as file:
+        with open_trace(name) as file:
             yield from file.items()
     if not files:
         shown = ctx.session.execute_nested(SHOW)

@@ -135,8 +135,10 @@ BUFFER_LINES = (
     "buffer {buffer:hex}: current data {current_data:int}, length {length:int}, {:text}trace {trace:hex}",
 )
 BUFFER_FLAGS = re.compile(
-    r"(?:(?:ext-hdr-valid|next-present|l4-cksum-computed|l4-cksum-correct|vlan-[12]-deep|span-clone|local|ip4|ip6|offload|natted|gso|is-dvr|avail\d+"
-    r"|flow-report|l[234]-hdr-offset -?\d+|loop-counter \d+|qos \S+|gso-size \d+|gso gso-size \d+|[\w-]*cksum|outer-\S+|tnl-\S+)\s*)+"
+    r"(?:(?:ext-hdr-valid|next-present|l4-cksum-computed|l4-cksum-correct|vlan-[12]-deep|span-clone|local|ip4|ip6|ipv4|ipv6|tcp|udp|offload"
+    r"|natted|is-dvr|avail\d+|flow-report|(?:outer-)?l[234]-hdr-offset -?\d+|(?:outer-)?l?[234]?-?hdr-sz \d+|loop-counter \d+|qos \S+"
+    r"|gso|gso-size \d+|[\w-]*cksum|outer-\w+|tnl-\S+)\s*)+",
+    re.ASCII,
 )
 
 

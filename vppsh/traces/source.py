@@ -1,7 +1,8 @@
-"""Files with traces, whatever they are: text, JSON lines, captures, dispatch traces; compressed by gzip, from a pipe."""
+"""Where traces come from: text, JSON lines, captures, dispatch traces; compressed by gzip, from a pipe; a running VPP."""
 
 from __future__ import annotations
 
+import codecs
 import gzip
 import io
 import itertools
@@ -20,6 +21,8 @@ from vppsh.traces.model import Packet
 from vppsh.traces.received import read_packets
 from vppsh.traces.text import BLOCK, Item, read_text
 
+# Every packet that has a trace: `show trace` stops at 50 of each thread unless told otherwise.
+SHOW = "show trace max 1000000"
 GZIP = b"\x1f\x8b"
 OTHER_COMPRESSED = (
     (b"\x28\xb5\x2f\xfd", "zstd-compressed: unzstd it first"),
@@ -110,26 +113,54 @@ class TraceFile:
 
     def _blocks(self) -> Iterator[str]:
         """The text, some megabytes at a time; bytes that are no text are kept (surrogateescape)."""
-        rest = b""
+        decoder = codecs.getincrementaldecoder("utf-8")(errors="surrogateescape")
         while block := self._stream.read1(BLOCK):
             self._report()
-            block = rest + block
-            # A character may go on in the next block.
-            cut = len(block)
-            while cut > len(block) - 4 and cut > 0 and block[cut - 1] & 0xC0 == 0x80:
-                cut -= 1
-            if cut and block[cut - 1] >= 0xC0:
-                cut -= 1
-            else:
-                cut = len(block)
-            rest = block[cut:]
-            yield block[:cut].decode(errors="surrogateescape")
-        if rest:
-            yield rest.decode(errors="surrogateescape")
+            yield decoder.decode(block)
+        yield decoder.decode(b"", final=True)
 
     def _report(self) -> None:
         if self.progress is not None and self.size:
             self.progress(self._raw.tell())
+
+
+class LiveTrace:
+    """The trace buffer of a running VPP, asked for through its CLI socket; used like a TraceFile."""
+
+    size = 0
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.progress: Callable[[int], None] | None = None
+
+    def __enter__(self) -> LiveTrace:
+        """Itself: the connection is made when the answer is read, and ends with it."""
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        """Nothing is left open."""
+
+    def packets(self) -> Iterator[Packet]:
+        """The packets."""
+        return (item for item in self.items() if isinstance(item, Packet))
+
+    def items(self) -> Iterator[Item]:
+        """The packets and what stands between them. Raises TargetError when VPP cannot be reached."""
+        from vppsh.targets.cli_socket import SocketTarget
+
+        decoder = codecs.getincrementaldecoder("utf-8")(errors="surrogateescape")
+        pieces = SocketTarget(self.name).once(SHOW)
+        # Lines come with carriage returns, as to any terminal.
+        yield from read_text((decoder.decode(piece).replace("\r", "") for piece in pieces), self.name)
+
+
+def open_trace(name: str) -> TraceFile | LiveTrace:
+    """A file, `-` for standard input, or the CLI socket of a running VPP."""
+    try:
+        live = name != "-" and Path(name).is_socket()
+    except (OSError, ValueError):
+        live = False
+    return LiveTrace(name) if live else TraceFile(name)
 
 
 def _open(name: str) -> io.BufferedReader:

@@ -11,11 +11,18 @@ INPUT = NodeFormat(
 
 ARP = NodeFormat(("arp-reply", "arp-proxy", "arp-term-l2bd"), role=Role.ANSWER)
 
+ARPING = NodeFormat(
+    ("arping-input", "arping6-input"),
+    (
+        "sw-if-index: {sw_if_index:int}, opcode: {opcode}, from {sender:mac} ({sender_address:ip})",
+        "sw-if-index: {sw_if_index:int}, type: {type:int}, from {sender:mac} ({sender_address:ip})",
+    ),
+)
 BOND = NodeFormat(("bond-input",), ("src {source:mac}, dst {destination:mac}, {member} -> {bond}",))
 
 SPAN = NodeFormat(("span-input", "span-output", "span-l2-input", "span-l2-output"), ("SPAN: mirrored {interface} -> {mirror}",), Role.COPY)
 
-TRACE_FILTERING = NodeFormat(("trace-filtering",), ("Packet traced from interface {interface} added",))
+TRACE_FILTERING = NodeFormat(("trace-filtering", "pcap-filtering"), ("Packet traced from interface {interface} added",))
 
 L3_XCONNECT = NodeFormat(("l3xc-input-ip4", "l3xc-input-ip6"), ("l3xc-index:{xconnect:int} lb-index:{load_balance:int}",))
 

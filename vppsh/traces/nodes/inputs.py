@@ -27,18 +27,22 @@ MBUF = (
 )
 DPDK = NodeFormat(("dpdk-input",), ("{interface} rx queue {queue:int}", *MBUF))
 
+# A slot of a packet socket's ring.
+TPACKET = (
+    "block {block:int}:",
+    "address {:word} version {:int} seq_num {:int} pkt_num {:int}",
+    "tpacket3_hdr:",
+    "tpacket2_hdr:",
+    "status {status:hex} len {bytes:int} snaplen {captured:int} mac {mac_offset:int} net {net_offset:int}",
+    "sec {seconds:hex} nsec {nanoseconds:hex} vlan {vlan:text}",
+    *VNET_HEADER,
+)
 AF_PACKET = NodeFormat(
     ("af-packet-input",),
     (
         "af_packet: hw_if_index {hw_if_index:int} rx-queue {queue:int} next-index {next:int}",
         "af_packet: hw_if_index {hw_if_index:int} next-index {next:int}",
-        "block {block:int}:",
-        "address {:word} version {:int} seq_num {:int} pkt_num {:int}",
-        "tpacket3_hdr:",
-        "tpacket2_hdr:",
-        "status {status:hex} len {bytes:int} snaplen {captured:int} mac {mac_offset:int} net {net_offset:int}",
-        "sec {seconds:hex} nsec {nanoseconds:hex} vlan {vlan:text}",
-        *VNET_HEADER,
+        *TPACKET,
     ),
 )
 

@@ -27,7 +27,19 @@ MIDCHAIN_LINES = (
     "[@{:int}]: {stacked:text}",
     "[{:int}] [@{:int}]: {stacked:text}",
 )
-REWRITE = NodeFormat(("ip4-rewrite", "ip6-rewrite", "ip4-rewrite-mcast", "ip6-rewrite-mcast", "ip4-rewrite-bier"), MIDCHAIN_LINES)
+REWRITE = NodeFormat(
+    (
+        "ip4-rewrite",
+        "ip6-rewrite",
+        "ip4-rewrite-mcast",
+        "ip6-rewrite-mcast",
+        "ip4-rewrite-bcast",
+        "ip6-rewrite-bcast",
+        "adj-l2-rewrite",
+        "ip4-rewrite-bier",
+    ),
+    MIDCHAIN_LINES,
+)
 
 MIDCHAIN = NodeFormat(
     ("ip4-midchain", "ip6-midchain", "ip4-mcast-midchain", "ip6-mcast-midchain", "adj-l2-midchain", "mpls-midchain"),
@@ -53,6 +65,10 @@ LOCAL = NodeFormat(
         "ip6-glean",
         "ip4-not-enabled",
         "ip6-not-enabled",
+        "ip4-local-end-of-arc",
+        "ip6-local-end-of-arc",
+        "ip4-*-bypass",
+        "ip6-*-bypass",
         "ip4-multicast",
         "ip6-multicast",
     ),
@@ -210,3 +226,5 @@ SVS = NodeFormat(("svs-ip4", "svs-ip6"), ("fib_index {fib:int}",))
 ABF = NodeFormat(("abf-input-ip4", "abf-input-ip6"), ("next {next:int} index {policy:int}",))
 QOS_RECORD = NodeFormat(("*-qos-record",), ("qos:{qos:int}",))
 QOS_MARK = NodeFormat(("*-qos-mark", "*-qos-store"), ("source:{source} qos:{qos:int} used:{used}",))
+PATH_MTU = NodeFormat(("ip4-pmtu-dpo", "ip6-pmtu-dpo"), ("path mtu:{mtu:int} packet size:{bytes:int}",))
+INTERFACE_RX = NodeFormat(("interface-rx-dpo-ip4", "interface-rx-dpo-ip6"), ("sw_if_index:{sw_if_index:int}",))

@@ -31,4 +31,6 @@ DISPOSITION = NodeFormat(
     ("ip4-mpls-label-disposition-*", "ip6-mpls-label-disposition-*"), ("rpf-id:{rpf_id:int} {protocol}, {mode}",), Role.DECAPSULATE
 )
 OUTPUT = NodeFormat(("mpls-output", "mpls-midchain-output"), MIDCHAIN_LINES)
-DROP = NodeFormat(("mpls-drop", "mpls-not-enabled"), ("drop",))
+DROP = NodeFormat(("mpls-drop", "mpls-not-enabled", "mpls-punt"), ("drop",))
+FRAGMENT = NodeFormat(("mpls-frag",), ("mtu:{mtu:int} pkt-size:{bytes:int}",), Role.COPY)
+INCOMPLETE = NodeFormat(("mpls-adj-incomplete",), ("next:{next:int}",))

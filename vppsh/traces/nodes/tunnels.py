@@ -39,6 +39,7 @@ GTPU = NodeFormat(
     ("gtpu4-input", "gtpu6-input"),
     (
         "GTPU decap from {tunnel} teid {teid:int}, next {next:int} error {error_number:int}{:text}",
+        "GTPU decap from {tunnel} forwarding {forwarding} teid {teid:int}, next {next:int} error {error_number:int}{:text}",
         "GTPU decap error - tunnel for teid {teid:int} does not exist{:text}",
     ),
     Role.DECAPSULATE,

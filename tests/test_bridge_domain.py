@@ -270,6 +270,8 @@ def test_arp_and_neighbour_discovery_are_answered_by_the_domain() -> None:
     nexts = call(engine, "arp-term-l2bd", frame)
     names = [engine.graph["arp-term-l2bd"].nexts[slot].name for slot in nexts]
     assert names == ["l2-output", "l2-output", "l2-flood", "error-drop"]
+    # An answer to a BVI has no receive interface: nobody is to take the frame's word for it.
+    assert frame.rx is None
     answer, advertisement = (scapy.Ether(engine.buffers.packet(row)) for row in frame.indices(engine.buffers).tolist()[:2])
     assert (answer.dst, answer.src, answer[scapy.ARP].op) == (asker, "02:00:00:00:00:bb", 2)
     assert (answer[scapy.ARP].hwsrc, answer[scapy.ARP].psrc, answer[scapy.ARP].pdst) == ("02:00:00:00:00:bb", "10.0.0.2", "10.0.0.1")

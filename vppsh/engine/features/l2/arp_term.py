@@ -119,6 +119,8 @@ def arp_term_l2bd(ctx: Context, frame: Frame) -> Nexts:
         if buffers.l2_shg[index] or buffers.flags[index] & BufferFlag.LOCALLY_ORIGINATED:
             continue
         nexts[position] = _terminate(ctx, index)
+    # An answer to a BVI came in by no port.
+    frame.rx = None
     onward = rows[nexts < 0]
     if len(onward):
         bits = buffers.l2_features[onward] & np.uint32(NOT_TERM)

@@ -7,6 +7,7 @@ like any command, in the module of what they are about.
 from __future__ import annotations
 
 import time
+from inspect import cleandoc
 from pathlib import Path
 
 from vppsh import __version__
@@ -39,7 +40,7 @@ def percent_help(ctx: ShellContext, args: Args) -> str:
     node = ctx.session.shell.root.find(args.name.lstrip("%"), whole=True)
     if node is None or node.spec is None:
         raise CommandError(f"no such command: {args.name}")
-    return f"{node.help}\n{node.long_help or node.spec.handler.__doc__}"
+    return f"{node.help}\n{node.long_help or cleandoc(node.spec.handler.__doc__ or '')}"
 
 
 @command("%sleep", floating("seconds").or_error("expected seconds, got `%U'"), help="%sleep SECONDS")

@@ -32,6 +32,7 @@ FRONT_ENDS = {
     "replay": FrontEnd("vppsh.replay", "run captured packets through a dataplane"),
     "attach": FrontEnd("vppsh.attach", "talk to a running VPP through its CLI socket"),
     "serve": FrontEnd("vppsh.serve.command", "put a dataplane behind a CLI socket, for vppctl and others", dataplane=True),
+    "kube": FrontEnd("vppsh.kube.front", "the nodes of a Calico/VPP cluster"),
     "trace": FrontEnd("vppsh.trace", "read, filter, group, compare and convert packet traces"),
 }
 

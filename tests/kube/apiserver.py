@@ -18,7 +18,7 @@ from urllib.parse import parse_qs, urlsplit
 from kube.certificates import make
 from kube.cluster import Cluster, Container, Fault, Pod
 from kube.execution import PROTOCOLS, Execution
-from kube.selectors import SelectorError, fits_fields, fits_labels
+from kube.selection import SelectorError, fits_fields, fits_labels
 from kube.websocket import WebSocket, accept_key
 
 REASONS = {400: "BadRequest", 401: "Unauthorized", 403: "Forbidden", 404: "NotFound", 405: "MethodNotAllowed", 429: "TooManyRequests"}

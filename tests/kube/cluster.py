@@ -18,7 +18,7 @@ CREATED = "2026-11-01T08:00:00Z"
 POD_PATHS = re.compile(r"^/(tmp|var|run|etc|usr/bin)(/|$)")
 
 # Programs of the host that every pod has.
-PROGRAMS = frozenset(("cat", "ls", "rm", "head", "tail", "test", "gzip", "sleep", "sh", "env", "stat", "tar", "ps", "df"))
+PROGRAMS = frozenset(("cat", "ls", "rm", "head", "tail", "test", "gzip", "sleep", "sh", "stat", "tar", "ps", "df"))
 
 
 @dataclass
@@ -78,12 +78,14 @@ class Pod:
     def command(self, words: Sequence[str]) -> list[str] | None:
         """What the host executes for a command in the pod; None where the pod has no such program."""
         program = words[0].rsplit("/", 1)[-1]
+        if program == "env":
+            settings = [word for word in words[1:] if "=" in word]
+            inner = self.command(words[1 + len(settings) :])
+            return ["env", *settings, *inner] if inner else None
         arguments = [self.host_path(word) for word in words[1:]]
         if program in self.commands:
             return list(self.commands[program](arguments))
-        return (
-            [program, *arguments] if program in ("cat", "ls", "rm", "head", "tail", "test", "gzip", "sleep", "sh", "env", "stat") else None
-        )
+        return [program, *arguments] if program in ("cat", "ls", "rm", "head", "tail", "test", "gzip", "sleep", "sh", "stat") else None
 
     def manifest(self) -> dict[str, Any]:
         """As `kubectl get pod -o json` shows it, as far as clients look."""

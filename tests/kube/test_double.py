@@ -23,7 +23,7 @@ from websocket import WebSocketConnectionClosedException, create_connection
 
 from kube.apiserver import ApiServer
 from kube.cluster import Fault
-from kube.selectors import SelectorError, fits_fields, fits_labels
+from kube.selection import SelectorError, fits_fields, fits_labels
 from kube.websocket import accept_key
 
 # The kubernetes client leaves the sockets of its streams to the garbage collector.

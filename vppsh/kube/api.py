@@ -1,0 +1,173 @@
+"""The API server: the one place where the `kubernetes` package is used, and loaded only when a cluster is asked for something."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import urllib3
+
+from vppsh.errors import TargetError
+from vppsh.kube.model import ContainerState, Node, Pod
+from vppsh.kube.settings import KubeSettings
+
+WORDS = {
+    401: "the API server does not know who asks: the token or certificate is wrong or has expired",
+    403: "not allowed",
+    404: "not found",
+    429: "the API server has too much to do",
+}
+# Within the text that the client makes of a refused upgrade to a WebSocket.
+_HANDSHAKE = re.compile(r"Handshake status (?P<status>\d+)")
+_BODY = re.compile(r"-\+-\+- (?P<body>\{\"kind\".*\})\s*\Z", re.DOTALL)
+
+
+class ClusterError(TargetError):
+    """The cluster cannot be reached, or refuses.
+
+    code  the HTTP status of a refusal
+    """
+
+    def __init__(self, message: str, code: int = 0) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+@contextmanager
+def reaching(what: str) -> Iterator[None]:
+    """Failures of the client as errors that name what was asked for, and no secret."""
+    from kubernetes.client.exceptions import ApiException
+
+    try:
+        yield
+    except ApiException as error:
+        code, message = _refusal(error)
+        words = WORDS.get(code, error.reason or "refused")
+        raise ClusterError(f"{what}: {words}{f': {message}' if message else ''}", code) from error
+    except urllib3.exceptions.MaxRetryError as error:
+        raise ClusterError(f"{what}: the API server cannot be reached: {_cause(error.reason or error)}") from error
+    except (urllib3.exceptions.HTTPError, OSError) as error:
+        raise ClusterError(f"{what}: the connection to the API server was lost: {_cause(error)}") from error
+
+
+class Api:
+    """Requests to one cluster."""
+
+    def __init__(self, settings: KubeSettings) -> None:
+        """Read the kubeconfig, or the account of the pod that this runs in; raises ClusterError."""
+        from kubernetes import client
+
+        self.settings = settings
+        self._client = _client(settings)
+        # The library's types change from version to version, and its answers are looked at here only.
+        self._core: Any = client.CoreV1Api(self._client)
+        self._options = {"_request_timeout": settings.timeout}
+
+    @property
+    def host(self) -> str:
+        return str(self._client.configuration.host)
+
+    def nodes(self) -> list[Node]:
+        """All nodes in the order of their names, each with its pod."""
+        pods = {pod.node: pod for pod in sorted(self.pods(), key=lambda pod: pod.ready)}
+        with reaching("nodes"):
+            items = self._core.list_node(**self._options).items
+        return sorted((_node(item, pods.get(item.metadata.name)) for item in items), key=lambda node: node.name)
+
+    def pods(self) -> list[Pod]:
+        """The pods with VPP."""
+        with reaching(f"pods of {self.settings.namespace}"):
+            items = self._core.list_namespaced_pod(self.settings.namespace, label_selector=self.settings.selector, **self._options).items
+        return [_pod(item) for item in items]
+
+    def config_map(self, name: str) -> dict[str, str]:
+        """The data of a config map."""
+        with reaching(f"config map {name}"):
+            return dict(self._core.read_namespaced_config_map(name, self.settings.namespace, **self._options).data or {})
+
+    def log(self, pod: Pod, container: str, *, follow: bool = False, tail: int | None = None) -> Iterator[bytes]:
+        """A container's log in pieces as they come; with `follow`, what it will write, too."""
+        what = f"log of {pod.name}/{container}"
+        options: dict[str, Any] = {} if tail is None else {"tail_lines": tail}
+        timeout = (self.settings.timeout, None if follow else self.settings.timeout)
+        with reaching(what):
+            options |= {"container": container, "follow": follow, "_preload_content": False, "_request_timeout": timeout}
+            answer = self._core.read_namespaced_pod_log(pod.name, self.settings.namespace, **options)
+            try:
+                yield from answer.stream(amt=None, decode_content=True)
+            finally:
+                answer.close()
+                answer.release_conn()
+
+    def execute(self, pod: Pod, container: str, words: Sequence[str], *, stdin: bool, tty: bool) -> Any:
+        """Start a command in a container; the client's WebSocket to it (WSClient)."""
+        from kubernetes.stream import stream
+
+        with reaching(f"exec in {pod.name}/{container}"):
+            return stream(
+                self._core.connect_get_namespaced_pod_exec, pod.name, self.settings.namespace, container=container, command=list(words),
+                stdin=stdin, stdout=True, stderr=not tty, tty=tty, binary=True, _preload_content=False, **self._options,
+            )  # fmt: skip
+
+    def close(self) -> None:
+        """Let go of the connections."""
+        self._client.rest_client.pool_manager.clear()
+
+
+def _client(settings: KubeSettings) -> Any:
+    from kubernetes import client, config
+    from kubernetes.config.config_exception import ConfigException
+
+    if settings.kubeconfig is None and settings.context is None:
+        try:
+            configuration = client.Configuration()
+            config.load_incluster_config(configuration)
+            return client.ApiClient(configuration)
+        except ConfigException:
+            pass  # not in a pod: the kubeconfig it is
+    try:
+        return config.new_client_from_config(settings.kubeconfig, settings.context)
+    except ConfigException as error:
+        raise ClusterError(f"kubeconfig: {error}") from error
+
+
+def _refusal(error: Any) -> tuple[int, str]:
+    """HTTP status and message of a refusal, also of one that came instead of a WebSocket."""
+    code, body = int(error.status or 0), error.body or ""
+    if not code and (found := _HANDSHAKE.search(str(error.reason))):
+        code = int(found["status"])
+        told = _BODY.search(str(error.reason))
+        body = told["body"] if told else ""
+    try:
+        message = json.loads(body).get("message", "") if body else ""
+    except (ValueError, AttributeError):
+        message = ""
+    return code, message if code != 401 else ""
+
+
+def _cause(error: BaseException) -> str:
+    """The innermost of an error's texts that says something."""
+    text = str(getattr(error, "reason", None) or error)
+    return text.rsplit("Caused by ", maxsplit=1)[-1].strip("()") or type(error).__name__
+
+
+def _node(item: Any, pod: Pod | None) -> Node:
+    addresses = {address.type: address.address for address in item.status.addresses or ()}
+    ready = any(condition.type == "Ready" and condition.status == "True" for condition in item.status.conditions or ())
+    return Node(item.metadata.name, addresses.get("InternalIP", ""), ready, pod)
+
+
+def _pod(item: Any) -> Pod:
+    statuses = item.status.container_statuses or ()
+    containers = tuple(ContainerState(each.name, each.ready, each.restart_count, _state(each.state)) for each in statuses)
+    return Pod(item.metadata.name, item.spec.node_name or "", item.status.phase or "", containers)
+
+
+def _state(state: Any) -> str:
+    if state is None or state.running:
+        return "running"
+    other = state.waiting or state.terminated
+    return str((other and other.reason) or "not running")

@@ -1,0 +1,1 @@
+"""The sub-commands of `vppsh kube`, a module each: `HELP`, `add_arguments(parser)`, `main(options, cluster)`."""

@@ -1,0 +1,152 @@
+"""Commands in a pod: exec over WebSocket, run to their end or talked to."""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import ssl
+import time
+from collections.abc import Generator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+
+from websocket import WebSocketException
+
+from vppsh.kube.api import Api, ClusterError
+from vppsh.kube.model import Pod
+
+STDOUT, STDERR, STATUS, RESIZE = 1, 2, 3, 4
+
+
+@dataclass(frozen=True)
+class Completed:
+    """What a command printed, and its exit status."""
+
+    stdout: bytes
+    stderr: bytes
+    status: int
+
+
+class Exec:
+    """A command that runs in a container of a pod."""
+
+    def __init__(self, api: Api, pod: Pod, container: str, words: Sequence[str], *, stdin: bool = False, tty: bool = False) -> None:
+        """Start it; raises ClusterError."""
+        self.what = f"exec in {pod.name}/{container}"
+        self._web = api.execute(pod, container, words, stdin=stdin, tty=tty)
+        self._wait, self._wake = os.pipe()
+        os.set_blocking(self._wake, False)
+        self._poll = select.poll()
+        self._poll.register(self._web.sock.sock, select.POLLIN)
+        self._poll.register(self._wait, select.POLLIN)
+        self._status: int | None = None
+
+    def send(self, data: bytes) -> None:
+        """Write to its standard input; raises OSError when it is gone."""
+        try:
+            self._web.write_channel(0, data)
+        except WebSocketException as error:
+            raise OSError(str(error)) from error
+
+    def resize(self, width: int, height: int) -> None:
+        """Tell the size of the terminal."""
+        with suppress(WebSocketException, OSError):
+            self._web.write_channel(RESIZE, json.dumps({"Width": width, "Height": height}))
+
+    def receive(self, timeout: float | None) -> tuple[bytes, bytes]:
+        """What has come on standard output and standard error; nothing on either when the command has ended.
+
+        Raises TimeoutError after so many seconds, InterruptedError when `wake` was called, OSError when the connection was lost.
+        """
+        deadline = None if timeout is None else time.monotonic() + timeout
+        while True:
+            out, error = self._take(STDOUT), self._take(STDERR)
+            if out or error or not self._web.is_open():
+                return out, error
+            left = None if deadline is None else max(deadline - time.monotonic(), 0.0)
+            socket = self._web.sock.sock
+            if not (isinstance(socket, ssl.SSLSocket) and socket.pending()):
+                ready = [descriptor for descriptor, _ in self._poll.poll(None if left is None else left * 1000)]
+                if not ready:
+                    raise TimeoutError
+                if self._wait in ready:
+                    os.read(self._wait, 64)
+                    raise InterruptedError
+            try:
+                self._web.update(timeout=0)
+            except (WebSocketException, ssl.SSLError) as lost:
+                raise OSError(str(lost) or "closed") from lost
+
+    @property
+    def status(self) -> int:
+        """The exit status of a command that has ended; raises ClusterError when the connection ended before it, or it never began."""
+        if self._status is None:
+            text = self._web.read_channel(STATUS)
+            if not text:
+                raise ClusterError(f"{self.what}: the connection was lost before the command had ended")
+            told = json.loads(text)
+            causes = {cause.get("reason"): cause.get("message", "") for cause in (told.get("details") or {}).get("causes") or ()}
+            if told.get("status") != "Success" and "ExitCode" not in causes:
+                raise ClusterError(f"{self.what}: {told.get('message') or 'failed'}")
+            self._status = 0 if told.get("status") == "Success" else int(causes["ExitCode"])
+        return self._status
+
+    def fileno(self) -> int:
+        """To wait beside other descriptors; look at `pending` first."""
+        return int(self._web.sock.sock.fileno())
+
+    def wake(self) -> None:
+        """Let `receive` end at once, from a signal handler or another thread."""
+        with suppress(BlockingIOError):
+            os.write(self._wake, b"!")
+
+    def close(self) -> None:
+        """End it, if it has not."""
+        # The library's own close waits for the other end's consent, up to three seconds.
+        with suppress(WebSocketException, OSError):
+            self._web.sock.send_close()
+        self._web.sock.shutdown()
+        os.close(self._wait)
+        os.close(self._wake)
+
+    def _take(self, channel: int) -> bytes:
+        return bytes(self._web.read_channel(channel)) if self._web._channels.get(channel) else b""
+
+
+def pieces(
+    api: Api, pod: Pod, container: str, words: Sequence[str], *, stdin: bytes = b"", timeout: float | None = None
+) -> Generator[tuple[bytes, bytes], None, int]:
+    """Run a command; its output as it comes. The generator's value is the exit status. Raises ClusterError."""
+    command = Exec(api, pod, container, words, stdin=bool(stdin))
+    try:
+        if stdin:
+            command.send(stdin)
+        while True:
+            try:
+                out, error = command.receive(timeout)
+            except TimeoutError:
+                raise ClusterError(f"{command.what}: nothing came for {timeout:g} s") from None
+            except InterruptedError:
+                raise
+            except OSError as lost:
+                raise ClusterError(f"{command.what}: the connection was lost: {lost}") from lost
+            if not out and not error:
+                return command.status
+            yield out, error
+    finally:
+        command.close()
+
+
+def run(api: Api, pod: Pod, container: str, words: Sequence[str], *, stdin: bytes = b"", timeout: float | None = None) -> Completed:
+    """Run a command to its end. It must not wait for the end of its input: the protocol of older clusters cannot tell it."""
+    out: list[bytes] = []
+    error: list[bytes] = []
+    running = pieces(api, pod, container, words, stdin=stdin, timeout=api.settings.timeout if timeout is None else timeout)
+    while True:
+        try:
+            more_out, more_error = next(running)
+        except StopIteration as end:
+            return Completed(b"".join(out), b"".join(error), end.value)
+        out.append(more_out)
+        error.append(more_error)

@@ -303,6 +303,25 @@ def test_packets_in_several_buffers(each: Suite, length: int) -> None:
     assert nothing_left_over(made)
 
 
+@pytest.mark.parametrize("wrong", [set(), {0, 7}])
+@pytest.mark.parametrize("each", [each for each in KINDS if each.integrity == "none"], ids=str)
+def test_with_a_cryptography_that_writes_nowhere(each: Suite, wrong: set[int], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Older versions have no functions that encrypt into a given place: packets are the same."""
+    made = gateway(each)
+    for sa_id in (10, 20):
+        for name in ("_encrypt_into", "_decrypt_into"):
+            monkeypatch.setattr(made.sa(sa_id).transform, name, None)
+    inner = [ip4_packet(0x0A000002, 0x0A020005, payload=bytes([number]) * 1300) for number in range(8)]
+    association = each.scapy(ESP, 1001, tunnel_header=tunnel_header(out=True))
+    assert [bytes(association.decrypt(IP(packet)))[20:] for packet in made.goes_out(*inner)] == [packet[20:] for packet in inner]
+    back = [ip4_packet(0x0A020005, 0x0A000002, payload=packet[20:]) for packet in inner]
+    arriving = [sealed(each, number, packet=packet)[0] for number, packet in enumerate(back, 1)]
+    for number in wrong:
+        arriving[number] = arriving[number][:-1] + bytes((arriving[number][-1] ^ 1,))
+    assert [packet[20:] for packet in made.comes_in(*arriving)] == [each[20:] for number, each in enumerate(back) if number not in wrong]
+    assert nothing_left_over(made)
+
+
 # Authentication headers.
 
 

@@ -25,7 +25,7 @@ ODD = r"""
 WORDS = (*ODD.split(), "", "{ }", "| grep", "é", "\0", "\udcff")
 # Lines that end the session, need a file, touch the machine's links, or only make time pass: the same for fuzzing as none, or dangerous.
 PASSED_OVER = re.compile(
-    r"\s*(%|cr\S*\s+(ta|h)|exec|quit|exit|q\b|wait|suspend|ping|arping|.*[|>]|packet-generator\s+(new\s.*pcap|capture)|pcap\s)"
+    r"\s*(%|cr\S*\s+(ta|h|m|i\S*\s+m)|exec|quit|exit|q\b|wait|suspend|ping|arping|.*[|>]|packet-generator\s+(new\s.*pcap|capture)|pcap\s)"
 )
 # Numbers that make a line a benchmark, or a stream endless for a test.
 TOO_MUCH = re.compile(r"\b(count|limit|rate|interval|repeat|maxframe)\s+\S*\d{4,}|\d{1,5}-\d{3,}|\b(count|limit)\s+\S*[e.x]")

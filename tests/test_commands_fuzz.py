@@ -16,8 +16,19 @@ from vppsh.registry import Catalog, discover
 from vppsh.session import Session
 
 CATALOG: Catalog = discover()
-# Those that end the session or touch files, and those that touch the links of the machine.
-APART = ("exec", "%source", "%save", "quit", "q", "exit", "create tap", "create host-interface")
+# Those that end the session or touch files, and those that make links and sockets of the machine.
+APART = (
+    "exec",
+    "%source",
+    "%save",
+    "quit",
+    "q",
+    "exit",
+    "create tap",
+    "create host-interface",
+    "create memif socket",
+    "create interface memif",
+)
 PATHS = sorted(spec.path for spec in CATALOG.commands if spec.path not in APART)
 TOKENS = st.sampled_from(
     [

@@ -60,6 +60,12 @@ def test_the_host_answers_in_the_recipe_of_the_tap(vppsh: Run) -> None:
     assert nodes[-1] == "ip4-icmp-echo-reply"
 
 
+def test_packets_of_the_recipe_cross_shared_memory(vppsh: Run) -> None:
+    answer = vppsh("run", RECIPES / "memif.vpp").stdout
+    assert re.search(r"^pg1\s.* tx packets\s+300$", answer, re.MULTILINE), answer
+    assert "packets received: 300" in answer
+
+
 def test_the_tunnel_of_the_recipe_moves_with_its_underlay(vppsh: Run) -> None:
     answer = vppsh("run", RECIPES / "ipip.vpp").stdout
     into, outof = (trace.partition("Packet 1")[2] for trace in answer.split("Start of thread 0")[1:])

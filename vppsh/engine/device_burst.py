@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from vppsh.engine.context import Context
     from vppsh.engine.interfaces import Interface
 
-IP4_INPUT, IP6_INPUT = NEXTS.index("ip4-input"), NEXTS.index("ip6-input")
+IP4_INPUT_NO_CHECKSUM, IP4_INPUT, IP6_INPUT = (NEXTS.index(name) for name in ("ip4-input-no-checksum", "ip4-input", "ip6-input"))
 ETHERNET_INPUT, DROP = NEXTS.index("ethernet-input"), NEXTS.index("error-drop")
 Record = Callable[[int, int], Any]
 """`(buffer index, slot) -> what the input node has to say of a traced packet`."""
@@ -33,11 +33,11 @@ def ethernet(ctx: Context, interface: Interface, frame: Frame, record: Record) -
         ctx.node.nexts[slot].pending = None
 
 
-def bare_ip(ctx: Context, frame: Frame, record: Record) -> None:
+def bare_ip(ctx: Context, frame: Frame, record: Record, *, ip4: int = IP4_INPUT) -> None:
     """Hand a burst of packets without a link layer to the nodes of their IP versions; what is neither is dropped."""
     buffers = ctx.buffers
     versions = buffers.load(frame, np.dtype("u1")) >> 4
-    for slot, chosen in ((IP4_INPUT, versions == 4), (IP6_INPUT, versions == 6), (DROP, (versions != 4) & (versions != 6))):
+    for slot, chosen in ((ip4, versions == 4), (IP6_INPUT, versions == 6), (DROP, (versions != 4) & (versions != 6))):
         if chosen.all():
             _hand_on(ctx, frame, slot, record)
             break

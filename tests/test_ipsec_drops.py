@@ -162,19 +162,39 @@ def test_a_far_end_behind_the_tunnel_itself(make: Callable[..., Gateway]) -> Non
     assert len(made.goes_out(*inner(3))) == 3
 
 
+def in_place(made: Gateway, sa_id: int) -> bool:
+    """Whether packets of an association have been handled where they lay."""
+    places = getattr(made.sa(sa_id).transform, "_places", None)
+    return places is not None and bool(places._known)
+
+
 @pytest.mark.parametrize("each", KINDS, ids=str)
+@pytest.mark.parametrize("size", [10, 1300])
 @pytest.mark.parametrize("wrong", [{0}, {5}, {2, 3, 9}, set(range(10))])
-def test_long_packets_among_them_wrong_ones(each: Suite, wrong: set[int]) -> None:
-    """Those are decrypted where they lie, one after the other; what is wrong with some is nothing to the others."""
+def test_packets_that_are_handled_where_they_lie_among_them_wrong_ones(each: Suite, size: int, wrong: set[int]) -> None:
+    """As they are when the same buffers are used for the third time; what is wrong with some is nothing to the others."""
     made = ipip(each)
-    packets = [ip4_packet(0x0A140005, 0x0A000002, payload=bytes([number]) * 1300, protocol=253) for number in range(10)]
-    protected = peer_seals(each, packets)
-    for number in wrong:
-        protected[number] = protected[number][:-1] + bytes((protected[number][-1] ^ 0x80,))
-    assert made.comes_in(*protected) == [routed(packet) for number, packet in enumerate(packets) if number not in wrong]
+    packets = [ip4_packet(0x0A140005, 0x0A000002, payload=bytes([number]) * size, protocol=253) for number in range(10)]
+    for turn in range(3):
+        protected = peer_seals(each, packets, first=1 + 10 * turn)
+        refused = wrong if turn == 2 else set()
+        for number in refused:
+            protected[number] = protected[number][:-1] + bytes((protected[number][-1] ^ 0x80,))
+        assert made.comes_in(*protected) == [routed(packet) for number, packet in enumerate(packets) if number not in refused]
     faults = made.errors_of(20)
     assert faults.get(SaError.INTEG_ERROR, 0) + faults.get(SaError.DECRYPTION_FAILED, 0) == len(wrong)
+    assert in_place(made, 20) == (each.integrity == "none" and "gmac" not in each.cipher)
     assert nothing_left_over(made)
+
+
+@pytest.mark.parametrize("each", KINDS, ids=str)
+@pytest.mark.parametrize("size", [10, 102, 106, 200, 1300, 1400])
+def test_packets_that_leave_from_where_they_lie(each: Suite, size: int) -> None:
+    made = ipip(each)
+    packets = [ip4_packet(0x0A000002, 0x0A140005, payload=bytes([number]) * size, protocol=253) for number in range(10)]
+    for _ in range(4):
+        assert [peer_opens(each, packet) for packet in made.goes_out(*packets)] == [routed(packet) for packet in packets]
+    assert in_place(made, 10) == (each.integrity == "none" and "gmac" not in each.cipher and size > 102)
 
 
 # Authentication headers, behind policies.

@@ -107,7 +107,7 @@ class AeadTransform(Transform):
             covered = self._covered_by_gmac(packets, lengths, high)
             put(packets, self.ahead + lengths, icv_bytes, [encrypt(nonce, b"", each) for nonce, each in zip(nonces, covered)])
             return
-        covered, places = self._covered(packets, high), self._places_of(packets, lengths)
+        covered, places = self._covered(packets, high), self._places_of(packets, lengths, LONG)
         if places is not None and self._encrypt_into is not None:
             _run(map(self._encrypt_into, nonces, places.plain, covered, places.sealed))
             return
@@ -127,7 +127,7 @@ class AeadTransform(Transform):
                 except InvalidTag:
                     verdicts[position] = Verdict.DECRYPTION_FAILED
             return verdicts
-        covered, places = self._covered(packets, high), self._places_of(packets, lengths)
+        covered, places = self._covered(packets, high), self._places_of(packets, lengths, 1)
         if places is not None and self._decrypt_into is not None:
             left = iter(nonces)
             calls = map(self._decrypt_into, left, places.sealed, covered, places.plain)
@@ -147,9 +147,9 @@ class AeadTransform(Transform):
         replace(packets, self.ahead, lengths + self.icv_bytes, lengths, open_)
         return verdicts
 
-    def _places_of(self, packets: Matrix, lengths: Columns) -> InPlace | None:
-        """Where long packets are encrypted and decrypted in their place: OpenSSL reads and writes the same bytes."""
-        if not isinstance(lengths, int) or lengths < LONG or self._encrypt_into is None:
+    def _places_of(self, packets: Matrix, lengths: Columns, least: int) -> InPlace | None:
+        """Where packets are encrypted and decrypted in their place: OpenSSL reads and writes the same bytes."""
+        if not isinstance(lengths, int) or lengths < least or self._encrypt_into is None:
             return None
         return self._places.of(packets, self.ahead, lengths, self.icv_bytes)
 

@@ -20,8 +20,9 @@ from vppsh.engine.frame import Frame
 from vppsh.engine.uniform import common
 
 CACHED_BYTES = 96 << 10
-LONG = 512
-REMEMBERED = 4
+# What is shorter is encrypted faster by way of a copy.
+LONG = 128
+REMEMBERED, SEEN = 4, 64
 
 Matrix = NDArray[np.uint8]
 Lengths = NDArray[np.int64]
@@ -130,18 +131,27 @@ class InPlace:
 
 
 class Places:
-    """Stretches of rows of the buffer pool, remembered: to make one takes as long as to encrypt some hundred bytes."""
+    """Stretches of rows of the buffer pool, remembered: to make one takes as long as to encrypt some hundred bytes.
+
+    So they are made when the same rows come for the second time, as they do under load.
+    """
 
     def __init__(self) -> None:
         self._known: dict[tuple[int, ...], InPlace] = {}
+        self._seen: set[tuple[int, ...]] = set()
 
     def of(self, rows: Matrix, at: int, length: int, icv_bytes: int) -> InPlace | None:
-        """`length` bytes from column `at` of every row, and with `icv_bytes` more. None for rows that are a copy of the pool's."""
+        """`length` bytes from column `at` of every row, and with `icv_bytes` more; None for new rows, or a copy of the pool's."""
         if rows.strides[0] != STRIDE:
             return None
         key = (rows.__array_interface__["data"][0], len(rows), at, length)
         found = self._known.get(key)
         if found is None:
+            if key not in self._seen:
+                if len(self._seen) >= SEEN:
+                    self._seen.clear()
+                self._seen.add(key)
+                return None
             if len(self._known) >= REMEMBERED:
                 self._known.clear()
             flat, begins = _flat(rows), range(at, at + len(rows) * STRIDE, STRIDE)

@@ -15,6 +15,9 @@ import pytest
 from tests.serving import serving
 from tests.traces import dropped, forwarded, read, recordings, shown
 from tests.traffic import MACS, SETUP, Traffic
+from vppsh.attached import Attached
+from vppsh.targets.base import Answer
+from vppsh.traces.source import SHOW
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 DATA = f"IP4: {MACS} UDP: 10.0.0.2 -> 10.0.1.2 UDP: 1 -> 2 incrementing 22"
@@ -207,6 +210,28 @@ def test_the_prompt_looks_into_files(traced: Traffic, trace: Path) -> None:
 )
 def test_errors_at_the_prompt(traced: Traffic, line: str, answer: str) -> None:
     assert traced(line).removeprefix("%trace: ") == answer
+
+
+class Elsewhere:
+    """A VPP with a trace buffer."""
+
+    name, where, cluster = "vpp", "elsewhere", False
+
+    def execute(self, line: str, timeout: float | None = None) -> Answer:
+        return Answer(TEXT if line == SHOW else "", failed=line != SHOW)
+
+    def interrupt(self) -> None:
+        raise NotImplementedError
+
+    def close(self) -> None:
+        raise NotImplementedError
+
+
+def test_the_prompt_on_a_running_vpp_looks_into_that_ones_buffer() -> None:
+    shell = Attached(Elsewhere())
+    assert shell.execute("%trace top verdicts").text == (
+        "       2  67%  dropped by ip4-lookup (null-node: blackholed packets)\n       1  33%  sent by pg1\n"
+    )
 
 
 def test_an_empty_trace_buffer_is_said_to_be_so() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from vppsh.commands.context import CommandContext
+from vppsh.commands.context import ShellContext
 from vppsh.errors import CommandError, VppshError
 from vppsh.grammar.arguments import Args, optional, rest_of_line
 from vppsh.registry import command
@@ -19,7 +19,7 @@ USAGE = "%trace [list | group | tree | dot | json | top KIND | diff FILE] [max N
 
 
 @command("%trace", optional(rest_of_line("line")), help=USAGE)
-def percent_trace(ctx: CommandContext, args: Args) -> str:
+def percent_trace(ctx: ShellContext, args: Args) -> str:
     """The packets in the trace buffer (or in files), as text, one a line, by path, as a tree ...
 
     Behind `filter` everything up to the end of the line is the expression: host 10.0.0.2 and port 53 and dropped.
@@ -74,7 +74,7 @@ class _Words:
                 self.files.append(word)
 
 
-def _items(ctx: CommandContext, files: list[str]) -> Iterator[Item]:
+def _items(ctx: ShellContext, files: list[str]) -> Iterator[Item]:
     """What is in files, or in the trace buffer when there are none."""
     for name in files:
         with open_trace(name) as file:

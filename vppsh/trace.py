@@ -43,6 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--filter", metavar="EXPR", help="only packets that fulfil this: 'host 10.0.0.2 and port 53 and dropped'")
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--list", action="store_true", help="a line for each packet: number, time, addresses, what became of it")
+    what.add_argument("--explain", action="store_true", help="why packets ended as they did: in words, what decided, what to check next")
     what.add_argument("--group", action="store_true", help="packets of one path together, with counts and the time of each step")
     what.add_argument("--top", metavar="KIND", choices=tuple(KINDS), help=f"the most frequent: {', '.join(KINDS)}")
     what.add_argument("--diff", metavar="OTHER", help="compare the files with this one: paths that appear, vanish, change")
@@ -82,7 +83,13 @@ def _request(options: argparse.Namespace, form: str) -> Request:
     if options.missing and not options.follow:
         raise UsageError("--missing goes with --follow")
     keep = compile_filter(options.filter) if options.filter is not None else None
-    question = Question.LIST if options.list else Question.GROUP if options.group else Question.TOP if options.top else Question.PACKETS
+    asked = (
+        (options.list, Question.LIST),
+        (options.explain, Question.EXPLAIN),
+        (options.group, Question.GROUP),
+        (options.top, Question.TOP),
+    )
+    question = next((each for wanted, each in asked if wanted), Question.PACKETS)
     if form in ("pcapng", "dot", "tree") and question is not Question.PACKETS:
         raise UsageError(f"--output {form} and --{question.value} exclude each other")
     if form in ("dot", "tree"):

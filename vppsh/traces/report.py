@@ -14,6 +14,7 @@ from itertools import islice
 from typing import Any
 
 from vppsh.traces.compare import Comparison, compare, show_comparison
+from vppsh.traces.explain import explanation_value, show_explanations
 from vppsh.traces.expression import Predicate
 from vppsh.traces.flows import first_flow
 from vppsh.traces.graph import dot, picture
@@ -37,6 +38,7 @@ class Question(enum.Enum):
     TOP = "top"
     TREE = "tree"
     DOT = "dot"
+    EXPLAIN = "explain"
 
 
 @dataclass
@@ -60,7 +62,8 @@ class Request:
 
     def kept(self, items: Iterable[Item]) -> Iterator[Packet]:
         """The packets that the filter keeps, at most `limit` where packets are what is shown."""
-        limit = self.limit if self.question in (Question.PACKETS, Question.LIST) else None
+        each = self.question in (Question.PACKETS, Question.LIST) or (self.question is Question.EXPLAIN and self.as_json)
+        limit = self.limit if each else None
         return islice(self._kept(items), limit)
 
     def _kept(self, items: Iterable[Item]) -> Iterator[Packet]:
@@ -90,6 +93,11 @@ def answer(request: Request, items: Iterable[Item]) -> Iterator[str]:
             yield _json({request.kind: values}) if request.as_json else show_top(counted, request.kind, limit)
         case Question.TREE:
             yield picture(Groups(request.kept(items)), request.width)
+        case Question.EXPLAIN:
+            if request.as_json:
+                yield from (json.dumps(explanation_value(packet), ensure_ascii=False) + "\n" for packet in request.kept(items))
+            else:
+                yield from show_explanations(request.kept(items), request.limit)
         case Question.DOT:
             yield dot(Groups(request.kept(items)))
 

@@ -15,7 +15,7 @@ from vppsh.traces.text import Item, read_text
 from vppsh.traces.top import KINDS
 
 HERE = "the trace buffer"
-USAGE = "%trace [list | group | tree | dot | json | top KIND | diff FILE] [max N] [FILE ...] [filter EXPRESSION]"
+USAGE = "%trace [list | explain | group | tree | dot | json | top KIND | diff FILE] [max N] [FILE ...] [filter EXPRESSION]"
 
 
 @command("%trace", optional(rest_of_line("line")), help=USAGE)
@@ -53,7 +53,7 @@ class _Words:
         self.files: list[str] = []
         words = iter(before.split())
         for word in words:
-            if word in ("list", "group", "tree", "dot"):
+            if word in ("list", "explain", "group", "tree", "dot"):
                 self.question = Question(word)
             elif word == "json":
                 self.as_json = True

@@ -53,6 +53,12 @@ def server(tmp_path: Path) -> Iterator[ApiServer]:
         yield server
 
 
+def kube(server: ApiServer, *words: str, stdin: str = "", token: str | None = None) -> subprocess.CompletedProcess[str]:
+    """`vppsh kube` in a process of its own."""
+    command = [sys.executable, "-m", "vppsh", "kube", words[0], "--kubeconfig", str(server.write_kubeconfig(token)), *words[1:]]
+    return subprocess.run(command, input=stdin, capture_output=True, text=True, timeout=60, check=False, env=PYTHON, cwd=ROOT)
+
+
 @contextmanager
 def vpp(pod: Pod, *lines: str) -> Iterator[subprocess.Popen[bytes]]:
     """An engine behind the CLI socket of a pod, in a process of its own, and a vppctl that talks to it."""

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,7 +10,7 @@ import pytest
 
 from kube.apiserver import ApiServer
 from kube.cluster import Fault
-from kube.conftest import PYTHON, ROOT, vpp
+from kube.conftest import kube, vpp
 from vppsh.errors import TargetError, UsageError
 from vppsh.kube.api import Api, ClusterError
 from vppsh.kube.cluster import Cluster
@@ -25,14 +23,9 @@ POD = "calico-vpp-node-1x"
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
 
 
-def kube(server: ApiServer, *words: str, stdin: str = "", token: str | None = None) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "vppsh", "kube", words[0], "--kubeconfig", str(server.write_kubeconfig(token)), *words[1:]]
-    return subprocess.run(command, input=stdin, capture_output=True, text=True, timeout=60, check=False, env=PYTHON, cwd=ROOT)
-
-
 @pytest.fixture
 def api(live: ApiServer) -> Iterator[Api]:
-    api = Api(KubeSettings(kubeconfig=str(live.write_kubeconfig()), timeout=10.0))
+    api = Api(KubeSettings(kubeconfig=str(live.write_kubeconfig()), request_timeout=10.0))
     yield api
     api.close()
 
@@ -158,7 +151,10 @@ def test_a_server_that_is_not_there(tmp_path: Path, server: ApiServer) -> None:
     config["clusters"][0]["cluster"]["server"] = "https://127.0.0.1:1"
     path = tmp_path / "nobody"
     path.write_text(json.dumps(config))
-    with Cluster(KubeSettings(kubeconfig=str(path), timeout=2.0)) as cluster, pytest.raises(ClusterError, match="cannot be reached"):
+    with (
+        Cluster(KubeSettings(kubeconfig=str(path), request_timeout=2.0)) as cluster,
+        pytest.raises(ClusterError, match="cannot be reached"),
+    ):
         cluster.nodes()
     with pytest.raises(ClusterError, match="kubeconfig: "), Cluster(KubeSettings(kubeconfig=str(tmp_path / "missing"))) as cluster:
         cluster.nodes()
@@ -173,7 +169,7 @@ def test_a_node_without_vpp(server: ApiServer) -> None:
 def test_a_connection_lost_in_the_middle_of_an_answer(server: ApiServer) -> None:
     pod = server.cluster.pods[SPACE, POD]
     with vpp(pod, "create loopback interface"):
-        api = Api(KubeSettings(kubeconfig=str(server.write_kubeconfig()), timeout=10.0))
+        api = Api(KubeSettings(kubeconfig=str(server.write_kubeconfig()), request_timeout=10.0))
         target = PodTarget(api, api.nodes()[0])
         server.cluster.faults.append(Fault("/exec", cut_after=3000))
         with pytest.raises(TargetError, match="node-a: "):
@@ -187,7 +183,7 @@ def test_a_connection_lost_in_the_middle_of_an_answer(server: ApiServer) -> None
 def test_a_pod_that_is_replaced(server: ApiServer) -> None:
     pod = server.cluster.pods[SPACE, POD]
     with vpp(pod) as process:
-        api = Api(KubeSettings(kubeconfig=str(server.write_kubeconfig()), timeout=10.0))
+        api = Api(KubeSettings(kubeconfig=str(server.write_kubeconfig()), request_timeout=10.0))
         target = PodTarget(api, api.nodes()[0])
         assert not target.execute("show version").failed
         process.terminate()

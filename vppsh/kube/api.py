@@ -64,7 +64,7 @@ class Api:
         self._client = _client(settings)
         # The library's types change from version to version, and its answers are looked at here only.
         self._core: Any = client.CoreV1Api(self._client)
-        self._options = {"_request_timeout": settings.timeout}
+        self._options = {"_request_timeout": settings.request_timeout}
 
     @property
     def host(self) -> str:
@@ -79,9 +79,21 @@ class Api:
 
     def pods(self) -> list[Pod]:
         """The pods with VPP."""
-        with reaching(f"pods of {self.settings.namespace}"):
-            items = self._core.list_namespaced_pod(self.settings.namespace, label_selector=self.settings.selector, **self._options).items
+        return self._pods(self.settings.namespace, self.settings.selector)
+
+    def felix_pods(self) -> list[Pod]:
+        """The pods with felix, which are not those with VPP."""
+        return self._pods(self.settings.felix_namespace, self.settings.felix_selector)
+
+    def _pods(self, namespace: str, selector: str) -> list[Pod]:
+        with reaching(f"pods of {namespace}"):
+            items = self._core.list_namespaced_pod(namespace, label_selector=selector, **self._options).items
         return [_pod(item) for item in items]
+
+    def resource(self, path: str) -> Any:
+        """Whatever has this path, as the server's JSON has it."""
+        with reaching(path):
+            return self._client.call_api(path, "GET", auth_settings=["BearerToken"], response_type="object", **self._options)[0]
 
     def config_map(self, name: str) -> dict[str, str]:
         """The data of a config map."""
@@ -92,10 +104,10 @@ class Api:
         """A container's log in pieces as they come; with `follow`, what it will write, too."""
         what = f"log of {pod.name}/{container}"
         options: dict[str, Any] = {} if tail is None else {"tail_lines": tail}
-        timeout = (self.settings.timeout, None if follow else self.settings.timeout)
+        timeout = (self.settings.request_timeout, None if follow else self.settings.request_timeout)
         with reaching(what):
             options |= {"container": container, "follow": follow, "_preload_content": False, "_request_timeout": timeout}
-            answer = self._core.read_namespaced_pod_log(pod.name, self.settings.namespace, **options)
+            answer = self._core.read_namespaced_pod_log(pod.name, pod.namespace, **options)
             try:
                 yield from answer.stream(amt=None, decode_content=True)
             finally:
@@ -108,7 +120,7 @@ class Api:
 
         with reaching(f"exec in {pod.name}/{container}"):
             return stream(
-                self._core.connect_get_namespaced_pod_exec, pod.name, self.settings.namespace, container=container, command=list(words),
+                self._core.connect_get_namespaced_pod_exec, pod.name, pod.namespace, container=container, command=list(words),
                 stdin=stdin, stdout=True, stderr=not tty, tty=tty, binary=True, _preload_content=False, **self._options,
             )  # fmt: skip
 
@@ -163,7 +175,7 @@ def _node(item: Any, pod: Pod | None) -> Node:
 def _pod(item: Any) -> Pod:
     statuses = item.status.container_statuses or ()
     containers = tuple(ContainerState(each.name, each.ready, each.restart_count, _state(each.state)) for each in statuses)
-    return Pod(item.metadata.name, item.spec.node_name or "", item.status.phase or "", containers)
+    return Pod(item.metadata.name, item.spec.node_name or "", item.status.phase or "", containers, item.metadata.namespace or "")
 
 
 def _state(state: Any) -> str:

@@ -142,7 +142,7 @@ def run(api: Api, pod: Pod, container: str, words: Sequence[str], *, stdin: byte
     """Run a command to its end. It must not wait for the end of its input: the protocol of older clusters cannot tell it."""
     out: list[bytes] = []
     error: list[bytes] = []
-    running = pieces(api, pod, container, words, stdin=stdin, timeout=api.settings.timeout if timeout is None else timeout)
+    running = pieces(api, pod, container, words, stdin=stdin, timeout=api.settings.request_timeout if timeout is None else timeout)
     while True:
         try:
             more_out, more_error = next(running)

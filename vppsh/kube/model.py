@@ -26,12 +26,13 @@ class ContainerState:
 
 @dataclass(frozen=True)
 class Pod:
-    """A pod with VPP."""
+    """A pod with VPP, or with felix."""
 
     name: str
     node: str
     phase: str
     containers: tuple[ContainerState, ...] = ()
+    namespace: str = ""
 
     @property
     def ready(self) -> bool:

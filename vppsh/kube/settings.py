@@ -19,10 +19,13 @@ class KubeSettings:
     namespace        of the pods with VPP
     selector         their labels
     vpp_container    the container with VPP
-    agent_container  the container with the agent (and felix)
+    agent_container  the container with the agent
     vppctl           the client in the VPP container
     socket           VPP's CLI socket there
-    timeout          seconds that a request or an answer may take
+    felix_namespace  of the pods with felix
+    felix_selector   their labels
+    felix_container  the container with felix
+    request_timeout  seconds that a request or an answer may take
     """
 
     kubeconfig: str | None = None
@@ -33,7 +36,10 @@ class KubeSettings:
     agent_container: str = "agent"
     vppctl: str = "/usr/bin/vppctl"
     socket: str = "/var/run/vpp/cli.sock"
-    timeout: float = 30.0
+    felix_namespace: str = "calico-system"
+    felix_selector: str = "k8s-app=calico-node"
+    felix_container: str = "calico-node"
+    request_timeout: float = 30.0
 
 
 HELP = {
@@ -45,7 +51,10 @@ HELP = {
     "agent_container": ("NAME", "the container with the agent"),
     "vppctl": ("PATH", "the client in the VPP container"),
     "socket": ("PATH", "VPP's CLI socket in the VPP container"),
-    "timeout": ("S", "how long a request or an answer may take"),
+    "felix_namespace": ("NAME", "the namespace of the pods with felix"),
+    "felix_selector": ("LABELS", "the labels of the pods with felix"),
+    "felix_container": ("NAME", "the container with felix"),
+    "request_timeout": ("S", "how long a request or an answer may take"),
 }
 
 
@@ -68,7 +77,7 @@ def settings_of(options: argparse.Namespace, environment: Mapping[str, str] = os
     for field in fields(KubeSettings):
         value = environment.get(PREFIX + field.name.upper())
         if value:
-            chosen[field.name] = float(value) if field.name == "timeout" else value
+            chosen[field.name] = float(value) if field.name == "request_timeout" else value
         if hasattr(options, field.name):
             chosen[field.name] = getattr(options, field.name)
     return KubeSettings(**chosen)  # type: ignore[arg-type]  # by name, each of its own type

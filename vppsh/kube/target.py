@@ -12,7 +12,7 @@ import threading
 import time
 from contextlib import suppress
 
-from vppsh.errors import TargetError
+from vppsh.errors import CommandError, TargetError
 from vppsh.kube.api import Api, ClusterError
 from vppsh.kube.execution import Exec, run
 from vppsh.kube.model import Node, Pod
@@ -40,7 +40,7 @@ class PodTarget:
         self._api = api
         self._pod = node.pod
         self.name = node.name
-        self.where = f"{api.settings.namespace}/{node.pod.name}" if node.pod else "no pod"
+        self.where = f"{node.pod.namespace}/{node.pod.name}" if node.pod else "no pod"
         self._lock = threading.Lock()
         self._exec: Exec | None = None
         self._interrupted = False
@@ -49,7 +49,7 @@ class PodTarget:
         """Answer a line in the lasting session; after a loss the next line begins a new one."""
         with self._lock:
             self._interrupted = False
-            seconds = self._api.settings.timeout if timeout is None else timeout
+            seconds = self._api.settings.request_timeout if timeout is None else timeout
             if _KEYS.search(line) or len(line) > LONGEST:
                 return self._once(line, seconds)
             notice = self._ready(seconds)
@@ -65,6 +65,16 @@ class PodTarget:
                 self._drop()
                 raise
             return Answer(text, refused(line, text), aside=notice)
+
+    def demand(self, *lines: str, timeout: float | None = None) -> list[str]:
+        """The answers of several lines; raises CommandError at the first that VPP refuses."""
+        texts = []
+        for line in lines:
+            answer = self.execute(line, timeout)
+            if answer.failed:
+                raise CommandError(f"{self.name}: {line}: {answer.text.strip()}")
+            texts.append(answer.text)
+        return texts
 
     def interrupt(self) -> None:
         """End the wait for an answer."""
@@ -118,7 +128,7 @@ class PodTarget:
         """The node's pod as it is now: it may have been replaced."""
         pods = [pod for pod in self._api.pods() if pod.node == self.name]
         self._pod = max(pods, key=lambda pod: pod.ready, default=None)
-        self.where = f"{self._api.settings.namespace}/{self._pod.name}" if self._pod else "no pod"
+        self.where = f"{self._pod.namespace}/{self._pod.name}" if self._pod else "no pod"
 
     def _alive(self, session: Exec) -> bool:
         """Whether the session is still there; what it said since the last answer (a log line) is dropped."""

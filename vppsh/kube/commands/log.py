@@ -1,4 +1,7 @@
-"""The log of VPP or of the agent, from one node, several or all."""
+"""The log of VPP, of the agent or of felix, from one node, several or all.
+
+Of felix, lines with `time=` are left away: they are those of other programs in its container.
+"""
 
 from __future__ import annotations
 
@@ -8,12 +11,13 @@ import threading
 from collections.abc import Iterator
 
 from vppsh.errors import ExitStatus, VppshError
+from vppsh.kube.api import ClusterError
 from vppsh.kube.cluster import Cluster
-from vppsh.kube.model import Node
+from vppsh.kube.model import Node, Pod
 from vppsh.targets.masking import MaskedStream, Masker
 
-HELP = "what VPP or the agent logs"
-COMPONENTS = ("vpp", "agent")
+HELP = "what VPP, the agent or felix logs"
+COMPONENTS = ("vpp", "agent", "felix")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -24,13 +28,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--insecure", action="store_true", help="show keys, pre-shared secrets and tokens")
     parser.add_argument("-n", "-node", "--node", dest="node_option", metavar="NODES", help=argparse.SUPPRESS)
     parser.add_argument("nodes", metavar="NODES", nargs="?", default="all", help="which nodes (default: all)")
-    parser.add_argument("what", metavar="vpp|agent", nargs="?", choices=COMPONENTS, default="vpp", help="whose log")
+    parser.add_argument("what", metavar="vpp|agent|felix", nargs="?", choices=COMPONENTS, default="vpp", help="whose log")
 
 
 def main(options: argparse.Namespace, cluster: Cluster) -> int:
     """Do it; the exit status."""
     what = options.component or options.what
-    nodes = [node for node in cluster.nodes(options.node_option or options.nodes) if node.pod is not None]
+    nodes = cluster.nodes(options.node_option or options.nodes)
+    pods = {pod.node: pod for pod in cluster.api.felix_pods()} if what == "felix" else {node.name: node.pod for node in nodes}
     lock = threading.Lock()
     failures: list[str] = []
     masker = Masker()
@@ -38,7 +43,10 @@ def main(options: argparse.Namespace, cluster: Cluster) -> int:
     def copy(node: Node) -> None:
         prefix = f"{node.name}: ".encode() if len(nodes) > 1 else b""
         try:
-            for line in _lines(cluster, node, what, options, masker):
+            pod = pods.get(node.name)
+            if pod is None:
+                raise ClusterError("no pod with felix runs on this node" if what == "felix" else "no pod with VPP runs on this node")
+            for line in _lines(cluster, pod, what, options, masker):
                 with lock:
                     sys.stdout.buffer.write(prefix + line)
                     sys.stdout.buffer.flush()
@@ -55,18 +63,18 @@ def main(options: argparse.Namespace, cluster: Cluster) -> int:
     return ExitStatus.UNREACHABLE if failures else ExitStatus.OK
 
 
-def _lines(cluster: Cluster, node: Node, what: str, options: argparse.Namespace, masker: Masker) -> Iterator[bytes]:
+def _lines(cluster: Cluster, pod: Pod, what: str, options: argparse.Namespace, masker: Masker) -> Iterator[bytes]:
     """Whole lines of the log, secrets masked."""
-    assert node.pod is not None
     settings = cluster.settings
-    container = settings.vpp_container if what == "vpp" else settings.agent_container
+    container = {"vpp": settings.vpp_container, "agent": settings.agent_container, "felix": settings.felix_container}[what]
     masked = None if options.insecure else MaskedStream(masker)
     held = b""
-    for piece in cluster.api.log(node.pod, container, follow=options.follow, tail=options.tail):
+    for piece in cluster.api.log(pod, container, follow=options.follow, tail=options.tail):
         held += piece if masked is None else masked.feed(piece)
         *lines, held = held.split(b"\n")
         for line in lines:
-            yield line + b"\n"
+            if what != "felix" or b"time=" not in line:
+                yield line + b"\n"
     held += b"" if masked is None else masked.end()
     if held:
         yield held + b"\n"

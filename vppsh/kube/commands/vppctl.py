@@ -35,7 +35,7 @@ def main(options: argparse.Namespace, cluster: Cluster) -> int:
     line = " ".join(words)
     if options.output == "json" and not line:
         raise UsageError("--output json: a line is missing")
-    options.timeout = cluster.settings.timeout
+    options.timeout = cluster.settings.request_timeout
     targets = cluster.targets(selection)
     shell = Attached(targets[0], policy=policy_of(options))
     for target in targets[1:]:

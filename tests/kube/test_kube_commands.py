@@ -1,0 +1,83 @@
+"""`vppsh kube clear`, `sh` and felix's part of `log`."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from kube.apiserver import ApiServer
+from kube.cluster import Container, Fault, Pod
+from kube.conftest import PYTHON, ROOT, kube
+
+SPACE = "calico-vpp-dataplane"
+POD = "calico-vpp-node-1x"
+
+
+def test_clear(live: ApiServer) -> None:
+    kube(live, "vppctl", "node-a", "show version")
+    before = len(live.cluster.executed)
+    done = kube(live, "clear", "node-a,node-b")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert sorted(pod for pod, _ in live.cluster.executed[before:]) == [POD, "calico-vpp-node-2x"]
+    assert json.loads(kube(live, "clear", "-node", "node-c", "--output", "json").stdout) == [{"node": "node-c", "error": ""}]
+
+
+def test_clear_where_a_node_cannot_be_reached(live: ApiServer) -> None:
+    live.cluster.faults.append(Fault("calico-vpp-node-2x/exec", status=500))
+    done = kube(live, "clear")
+    assert done.returncode == 3
+    assert done.stderr.count("\n") == 1
+    assert "node-b: exec in calico-vpp-node-2x/vpp: " in done.stderr
+
+
+def test_a_command_in_a_container(server: ApiServer) -> None:
+    folder = server.cluster.pods[SPACE, POD].root / "tmp"
+    (folder / "x; echo pwned").write_text("text\n")
+    assert kube(server, "sh", "vpp", "node-a", "cat", "/tmp/x; echo pwned").stdout == "text\n"
+    missing = kube(server, "sh", "-component", "agent", "-node", "node-a", "--", "cat", "/tmp/missing")
+    assert (missing.returncode, missing.stdout) == (1, "")
+    assert "/missing: No such file" in missing.stderr
+
+
+def test_commands_from_standard_input(server: ApiServer) -> None:
+    done = kube(server, "sh", "vpp", "node-b", stdin="echo one\necho two >&2\nexit 7\n")
+    assert (done.returncode, done.stdout, done.stderr) == (7, "one\n", "two\n")
+
+
+@pytest.mark.parametrize("words", [(), ("vpp",), ("felix", "node-a"), ("vpp", "all")])
+def test_shells_that_are_not_possible(server: ApiServer, words: tuple[str, ...]) -> None:
+    done = kube(server, "sh", *words)
+    assert done.returncode == 2
+    assert done.stderr.startswith("vppsh: sh: ")
+
+
+def test_a_shell_at_a_terminal(server: ApiServer) -> None:
+    leader, follower = pty.openpty()
+    command = [sys.executable, "-m", "vppsh", "kube", "sh", "--kubeconfig", str(server.write_kubeconfig()), "vpp", "node-a"]
+    process = subprocess.Popen(command, stdin=follower, stdout=follower, stderr=follower, env=PYTHON, cwd=ROOT, start_new_session=True)
+    os.close(follower)
+    seen = b""
+    for wanted, typed in ((b"# ", b"stty -echo; echo $((6*7))-; pwd\n"), (b"42-", b""), (b"pods/node-a\r\n", b"exit 5\n")):
+        while wanted not in seen:
+            seen += os.read(leader, 4096)
+        os.write(leader, typed)
+    assert process.wait(timeout=30) == 5
+    os.close(leader)
+    assert Path(server.cluster.pods[SPACE, POD].root).name == "node-a"
+
+
+def test_the_log_of_felix(server: ApiServer, tmp_path: Path) -> None:
+    lines = ["felix/a.go 12: ready", 'time="2026" level=info msg="another program"', "felix/b.go 3: done"]
+    labels = {"k8s-app": "calico-node"}
+    containers = [Container("calico-node", lines)]
+    server.cluster.add_pod(Pod("calico-node-x", "node-a", tmp_path / "felix", "calico-system", labels, containers))
+    assert kube(server, "log", "node-a", "felix").stdout.splitlines() == [lines[0], lines[2]]
+    other = kube(server, "log", "node-b", "-component", "felix")
+    assert other.returncode == 3
+    assert "node-b: no pod with felix runs on this node" in other.stderr

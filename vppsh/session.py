@@ -98,8 +98,10 @@ class Session(Shell):
 
     def run_here(self, line: str, out: list[str]) -> bool:
         """Run the commands of a line; when one fails, the last of `out` is the error."""
-        reader = Reader(self._expand(line))
-        return self._dispatch(reader, out)
+        text = self._expand(line)
+        if self.vpp_only and not self.terminal.line_mode:
+            text = text[:-1]  # what is typed key by key ends without a newline, which shows in some of VPP's errors
+        return self._dispatch(Reader(text), out)
 
     def execute_here(self, line: str) -> Answer:
         """Answer a line of VPP's as a target does."""

@@ -88,7 +88,7 @@ class Client:
             return
         self.output.raw(b"\r")
         for left, right in BANNER:
-            line = f"{ANSI_RED}{left}{ANSI_RESET}{right}" if terminal.ansi else f"{left[:-1]} {right}"
+            line = f"{ANSI_RED}{left}{ANSI_RESET}{right}" if terminal.ansi else left + right
             self.output.write(line.encode())
         self.output.write(b"\n")
         self._editor.prompt()
@@ -134,6 +134,8 @@ class Client:
         if key is None:
             if not paging and self._editor.type(typed):
                 self._enter()
+                # What ended a search without a match is typed all the same.
+                self._editor.type(typed)
         elif paging:
             if self._pager.key(key):
                 self._editor.prompt()
@@ -164,7 +166,7 @@ class Client:
 
     def _completions(self, text: str) -> list[str]:
         """The words of commands that Tab may put in the place of the last one."""
-        return sorted(found.text for found in self.session.complete(text, len(text)) if found.kind == "command")
+        return [found.text for found in self.session.complete(text, len(text)) if found.kind == "command"]
 
     def _telnet(self) -> int:
         """Act on the telnet command at the beginning of the input; how long it is, 0 when more of it must come."""

@@ -41,7 +41,7 @@ class LineEditor:
             Key.ERASE: self._erase,
             Key.ERASE_RIGHT: self._erase_right,
             Key.ERASE_WORD_LEFT: self._erase_word_left,
-            Key.ERASE_LINE_LEFT: lambda: self._cut(0, self._cursor),
+            Key.ERASE_LINE_LEFT: self._erase_line_left,
             Key.ERASE_LINE_RIGHT: lambda: self._cut(self._cursor, len(self._line)),
             Key.UP: lambda: self._browse(-1),
             Key.DOWN: lambda: self._browse(1),
@@ -110,8 +110,8 @@ class LineEditor:
         if text:
             self._backwards = text.endswith(b"\b")
 
-    def _left(self) -> None:
-        """Move the terminal's cursor one to the left, over the edge of the screen if need be; ours goes along."""
+    def _step_left(self) -> None:
+        """Move the terminal's cursor one to the left of ours, over the edge of the screen if need be."""
         width = self._terminal.width
         if self._terminal.ansi and width and (len(PROMPT) + self._cursor) % width == 0:
             if not self._backwards:
@@ -122,7 +122,19 @@ class LineEditor:
             self._backwards = True
         else:
             self._write(b"\b")
+
+    def _left(self) -> None:
+        """Move both cursors one to the left."""
+        self._step_left()
         self._cursor -= 1
+
+    def _wipe_left(self) -> None:
+        """Blank what is left of the cursor, one by one."""
+        while self._cursor > 0:
+            self._step_left()
+            self._write(b" ")
+            self._step_left()
+            self._cursor -= 1
 
     def _move(self, to: int) -> None:
         """Move the cursor; to the right by writing what it passes."""
@@ -154,9 +166,35 @@ class LineEditor:
         if self._cursor < len(self._line):
             self._cut(self._cursor, self._cursor + 1)
 
+    def _erase_line_left(self) -> None:
+        """Blank the end that the line will not have, then draw what is left of it from the beginning."""
+        rest, length = self._line[self._cursor :], len(self._line)
+        while self._cursor > len(rest):
+            self._left()
+        self._write(b" " * (length - self._cursor))
+        self._cursor = length
+        self._move(0)
+        self._line = rest
+        self._redraw_from(0, 0)
+
     def _erase_word_left(self) -> None:
+        """Take out a word and the blanks behind it. VPP draws as many characters as before, then blanks over the last ones."""
         before = bytes(self._line[: self._cursor])
-        self._cut(before.rstrip(b" ").rfind(b" ") + 1, self._cursor)
+        start = before.rstrip(b" ").rfind(b" ") + 1
+        gone, length = self._cursor - start, len(self._line)
+        if not gone:
+            return
+        self._move(start)
+        rest = bytes(self._line[start + gone :])
+        self._write(rest + bytes(self._line[start + len(rest) :]))
+        self._cursor = length
+        for _ in range(gone):
+            self._left()
+        del self._line[start : start + gone]
+        self._write(b" " * gone)
+        self._cursor = length
+        while self._cursor > start:
+            self._left()
 
     def _word_left(self) -> None:
         before = bytes(self._line[: self._cursor]).rstrip(BLANKS)
@@ -175,22 +213,23 @@ class LineEditor:
         self._redraw_from(0, cursor)
 
     def _replace(self, line: bytes) -> None:
-        """Show another line, the cursor at its end."""
-        self._cut(0, len(self._line))
-        self._line += line
-        self._redraw_from(0, len(line))
+        """Show another line in the place of what is left of the cursor, the cursor at its end."""
+        self._wipe_left()
+        self._line = bytearray(line)
+        self._write(line)
+        self._cursor = len(line)
 
     def _browse(self, step: int) -> None:
         """Go to an earlier or later line of the history; behind the last one, and before the first, there is an empty one."""
         if not self._remembers:
             return
         count = len(self._history)
-        if not count:
-            self._replace(b"")
-            return
-        at = self._excursion + step
-        self._excursion = count if at < 0 or at == count else 0 if at > count else at
-        self._replace(b"" if self._excursion == count else self._earlier(self._excursion))
+        if count:
+            at = self._excursion + step
+            self._excursion = count if at < 0 or at == count else 0 if at > count else at
+        self._write(b" " * (len(self._line) - self._cursor))
+        self._cursor = len(self._line)
+        self._replace(self._earlier(self._excursion) if self._excursion < count else b"")
 
     def _earlier(self, number: int) -> bytes:
         return self._history[number].encode("utf-8", "surrogateescape")
@@ -239,19 +278,17 @@ class LineEditor:
         if not found:
             self._output.raw(BELL)
             return
-        common = found[0] if len(found) == 1 else _common(found)
-        if len(found) > 1:
+        if len(found) == 1:
+            self._move(len(typed) - len(word))
+            grown = found[0] + (b"" if after else b" ")
+        else:
             self._list(found)
             self.prompt()
             self._cursor = 0
             self._move(len(typed))
-        if len(common) > len(word) or len(found) == 1:
-            grown = common + (b" " if len(found) == 1 and not after else b"")
-            self._move(len(typed) - len(word))
-            self._line[self._cursor : len(typed)] = grown
-            self._redraw_from(self._cursor, self._cursor + len(grown))
-        elif after:
-            self._redraw_from(self._cursor, self._cursor)
+            grown = _common(found)[len(word) :]
+        self._line[self._cursor : len(typed)] = grown
+        self._redraw_from(self._cursor, self._cursor + len(grown))
 
     def _list(self, words: Sequence[bytes]) -> None:
         """The words in columns."""

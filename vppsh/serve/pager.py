@@ -11,8 +11,9 @@ from vppsh.terminal import Terminal
 _LINE = re.compile(rb"[^\n]*\n|[^\n]+")
 BOLD, RESET = b"\x1b[1m", b"\x1b[0m"
 CLEAR_LINE = b"\x1b[2K"
+SCROLL_DOWN, SAVE_CURSOR, RESTORE_CURSOR, TOP = b"\x1b[1T", b"\x1b[s", b"\x1b[u", b"\x1b[1;1H"
 CLEAR_SCREEN = b"\x1b[2J\x1b[1;1H"
-# While an answer comes in, VPP draws its prompt anew at every tenth row behind the first page.
+# While an answer comes in, line by line, VPP draws its prompt anew at every tenth row behind the first page.
 DRAWN_EVERY = 10
 
 
@@ -54,7 +55,8 @@ class ServedPager:
             self._output.write(b"\n")
         for row in range(self._page, len(rows)):
             if row % DRAWN_EVERY == 0:
-                self._prompt(row + 1)
+                whole = next((end for end in range(row, len(rows)) if rows[end].endswith(b"\n")), len(rows) - 1)
+                self._prompt(whole + 1)
         self._prompt()
         return True
 
@@ -71,6 +73,8 @@ class ServedPager:
                 self._forward(self._page)
             case Key.ENTER | Key.DOWN if not at_end:
                 self._forward(1)
+            case Key.UP if self._start and self._terminal.ansi:
+                self._scroll_down()
             case Key.UP if self._start:
                 self._back(self._start - 1)
             case Key.PAGE_UP if self._start:
@@ -87,14 +91,12 @@ class ServedPager:
         return False
 
     def resized(self) -> None:
-        """Cut the answer anew for a terminal of another size, and draw the page that begins at the same place."""
+        """Cut the answer anew for a terminal of another size, and draw the page that begins with the same line."""
         if self._rows:
-            before = sum(map(len, self._rows[: self._start]))
+            line = sum(row.endswith(b"\n") for row in self._rows[: self._start])
             self._rows = self._cut(self._text)
-            seen = self._start = 0
-            while self._start < len(self._rows) - 1 and seen + len(self._rows[self._start]) <= before:
-                seen += len(self._rows[self._start])
-                self._start += 1
+            ends = [number for number, row in enumerate(self._rows) if row.endswith(b"\n")]
+            self._start = ends[line - 1] + 1 if line else 0
             self.redraw()
 
     def redraw(self) -> None:
@@ -118,9 +120,18 @@ class ServedPager:
 
     def _forward(self, count: int) -> None:
         shown = self._start + self._page
-        self._start = min(self._start + count, max(len(self._rows) - 1, 0))
+        rows = self._rows[shown : shown + count]
+        self._start += len(rows)
         self._erase()
-        self._draw(self._rows[shown : self._start + self._page])
+        self._draw(rows)
+
+    def _scroll_down(self) -> None:
+        """Go back by a row: the terminal scrolls, and the row is written at its top."""
+        self._start -= 1
+        self._erase()
+        self._output.write(SCROLL_DOWN + SAVE_CURSOR + TOP + CLEAR_LINE + self._rows[self._start] + RESTORE_CURSOR)
+        self._erase()
+        self._prompt()
 
     def _back(self, start: int) -> None:
         self._start = start

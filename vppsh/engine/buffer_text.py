@@ -36,6 +36,7 @@ class BufferSnapshot:
     l3_offset: int
     l4_offset: int
     lookups: int
+    qos: str
 
 
 def snapshot(buffers: BufferPool, index: int) -> BufferSnapshot:
@@ -51,6 +52,7 @@ def snapshot(buffers: BufferPool, index: int) -> BufferSnapshot:
         int(buffers.l3_hdr_offset[index]),
         int(buffers.l4_hdr_offset[index]),
         int(buffers.loop_counter[index]) if buffers.flags[index] & np.uint32(BufferFlag.LOOP_COUNTER_VALID) else 0,
+        f"{buffers.qos_bits[index]}.{buffers.qos_source[index]}" if buffers.flags[index] & np.uint32(BufferFlag.QOS_DATA_VALID) else "",
     )
 
 
@@ -71,6 +73,8 @@ def format_buffer(seen: BufferSnapshot, indent: int) -> str:
         (BufferFlag.L4_HDR_OFFSET_VALID, "l4", seen.l4_offset),
     )
     words += [f"{layer}-hdr-offset {offset}" for flag, layer, offset in offsets if flags & flag]
+    if flags & BufferFlag.QOS_DATA_VALID:
+        words.append(f"qos {seen.qos}")
     if flags & BufferFlag.LOOP_COUNTER_VALID:
         words.append(f"loop-counter {seen.lookups}")
     return text + (f"\n{' ' * indent}{' '.join(words)} " if words else "")

@@ -178,4 +178,5 @@ def opaque_text(buffers: BufferPool, index: int) -> str:
 def opaque2_text(buffers: BufferPool, index: int) -> str:
     """The second set of words (format_vnet_buffer_opaque2)."""
     loops = int(buffers.loop_counter[index]) if buffers.flags[index] & BufferFlag.LOOP_COUNTER_VALID else 0
-    return f"raw: {'00000000 ' * 14}\nqos.bits: 0, qos.source: 0\nloop_counter: {loops}\ngso_size: 0, gso_l4_hdr_sz: 0\n"
+    bits, source = int(buffers.qos_bits[index]), int(buffers.qos_source[index])
+    return f"raw: {'00000000 ' * 14}\nqos.bits: {bits:x}, qos.source: {source:x}\nloop_counter: {loops}\ngso_size: 0, gso_l4_hdr_sz: 0\n"

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pexpect
 import pytest
-from serving import serving_process
+from serving import greet, receive_until, serving_process, standing_in
 from terminals import Tmux, bare_terminal, needs_tmux
 
 from vppsh.errors import TargetError
@@ -156,6 +157,32 @@ def test_a_restart_is_told(tmp_path: Path) -> None:
     user.send("\x04")
     user.expect(pexpect.EOF)
     user.close()
+
+
+def test_ctrl_c_ends_the_wait_and_not_the_prompt(tmp_path: Path) -> None:
+    def serve(connection: socket.socket) -> None:
+        greet(connection)
+        while True:
+            line = receive_until(connection, b"\n").decode().strip()
+            connection.sendall(f"{line} is answered\r\n".encode())
+            if line == "slow":
+                connection.recv(10)
+                return
+            connection.sendall(b"\0")
+
+    with standing_in(tmp_path / "s", serve):
+        user = bare_terminal(tmp_path / "home", "attach", str(tmp_path / "s"), term="dumb")
+        user.expect("vpp# ")
+        user.send("slow\r")
+        time.sleep(0.5)
+        user.send("\x03")
+        user.expect("slow is answered\r\ninterrupted\r\nvpp# ")
+        user.send("quick\r")
+        user.expect("quick is answered\r\nvpp# ")
+        user.send("quit\r")
+        user.expect(pexpect.EOF)
+        user.close()
+    assert user.exitstatus == 0
 
 
 def test_nobody_there(tmp_path: Path) -> None:

@@ -142,6 +142,8 @@ def test_an_engine_and_others() -> None:
     assert session.execute("@all echo one").text == "== embedded, vpp (2 of 2)\none\n"
     assert session.execute("echo one | diff @vpp").text == "== embedded, vpp answer the same\n"
     assert session.execute("%target").text == "* embedded  the dataplane of this process\n  vpp       nowhere\n"
+    found = json.loads(session.execute("@embedded show version | json").text)
+    assert found[0]["data"]["version"] == "v26.10-rc0"
     session.execute("%target vpp")
     assert session.execute("show version").text == "vpp v1\n"
     assert session.execute("@embedded echo two").text == "two\n"
@@ -190,6 +192,7 @@ CHANGES = [
     "show interface loop0 clear trace",
     "sh { version } create loopback interface",
     "show cli clear-hit",
+    "show version restart",
     "show trace pcap trace on",
     "uncomment { clear trace }",
     "something new",
@@ -206,6 +209,7 @@ HARMLESS = [
     "show cnat translation",
     "show errors verbose",
     "show plugins",
+    "show bridge-domain 51 arp",
     "help set interface",
     "? ",
     "ping 10.0.0.1 repeat 3",

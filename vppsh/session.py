@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from vppsh.commands.context import CommandContext
+from vppsh.commands.context import CommandContext, StructuredText
 from vppsh.errors import CommandError
 from vppsh.grammar.assist import Completion, complete
 from vppsh.grammar.base import Context
@@ -107,7 +107,7 @@ class Session(Shell):
         """Answer a line of VPP's as a target does."""
         out: list[str] = []
         failed = not self.run_here(line, out)
-        return Answer("".join(out), failed)
+        return Answer("".join(out), failed, tuple(text.data for text in out if isinstance(text, StructuredText)))
 
     def _expand(self, line: str) -> str:
         try:

@@ -72,6 +72,7 @@ class ChangeDetector:
                 if child is None:
                     break
                 reached.append(child)
-            if any(found.in_vpp for found in reached):
+            # A single word that merely begins a command's name is more likely an argument (`show bridge-domain 1 arp`).
+            if any(found.in_vpp for found in reached[1:]) or (node.in_vpp and node.name == words[start]):
                 return " ".join(words[start : start + len(reached)])
         return ""

@@ -163,10 +163,10 @@ ITEMS = (
 class RoutePathArgument(Argument):
     """A path; several may follow one another, each after its own `via`. The value is a tuple of `RoutePath`s.
 
-    The protocol of a path without an address is a given one, or that of the prefixes among the values read before it.
+    The protocol of a path without an address is a given one, or among the values read before it: there by name, or that of the prefixes.
     """
 
-    def __init__(self, name: str, prefixes: str = "prefixes", payload: Protocol | None = None) -> None:
+    def __init__(self, name: str, prefixes: str = "prefixes", payload: Protocol | str | None = None) -> None:
         self.name = name
         self.prefixes = prefixes
         self.payload = payload
@@ -181,6 +181,8 @@ class RoutePathArgument(Argument):
         if payload is None:
             typed = values.get(self.prefixes) or ()
             payload = Protocol.IP6 if typed and typed[-1].version == 6 else Protocol.IP4
+        elif isinstance(payload, str):
+            payload = values.get(payload) or Protocol.IP4
         fib: Fib = context.engine.get(Fib)  # type: ignore[attr-defined]  # the context of a command has its engine
         route = RoutePath(Protocol.IP4, table=0)
         explicit: Protocol | None = None

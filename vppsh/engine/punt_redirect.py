@@ -12,16 +12,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from vppsh.engine.fib import path_list as path_lists
-from vppsh.engine.fib.dpo import DROPS, Dpo, DpoType
-from vppsh.engine.fib.fib import Fib
-from vppsh.engine.fib.load_balance import NextHop
-from vppsh.engine.fib.path import CHAIN_OF
 from vppsh.engine.fib.rows import Pool
 from vppsh.engine.fib.types import PathListFlag, Protocol, RoutePath
+from vppsh.engine.fib.way import Way
 
 if TYPE_CHECKING:
-    from vppsh.engine.adjacency import Reason
     from vppsh.engine.engine import Engine
 
 ANY = 0
@@ -29,64 +24,16 @@ NONE = -1
 PROTOCOLS = (Protocol.IP4, Protocol.IP6)
 
 
-class Redirect:
-    """One redirect: its paths, and what packets meet on them.
-
-    slot  of the redirecting node, towards the node of `dpo`
-    """
-
-    # A path-list asks this of its children: load-balances of many plain ones it rewrites itself.
-    is_plain = False
+class Redirect(Way):
+    """One redirect."""
 
     def __init__(self, engine: Engine, protocol: Protocol, routes: Sequence[RoutePath], index: int) -> None:
-        self._engine = engine
-        self._fib = engine.get(Fib)
-        self._balance: int | None = None
-        self.protocol = protocol
+        super().__init__(engine, protocol, routes, PathListFlag.NO_URPF, node_name(protocol), f"ip-punt-redirect:{index}")
         self.index = index
-        self.dpo: Dpo = DROPS[protocol]
-        self.slot = 0
-        self.path_list = path_lists.create(self._fib, PathListFlag.NO_URPF, routes)
-        self.path_list.add_child(self)  # type: ignore[arg-type]  # it asks nothing of entries that this one cannot answer
-        self._stack()
-
-    @property
-    def child_name(self) -> str:
-        """What a list of dependents calls it."""
-        return f"ip-punt-redirect:{self.index}"
-
-    def back_walk(self, reason: Reason, depth: int) -> None:
-        """A path has changed."""
-        self._stack()
-
-    def destroy(self) -> None:
-        """Let go of the paths."""
-        self.path_list.remove_child(self)  # type: ignore[arg-type]  # as above
-        self._replace_balance(None)
 
     def format(self) -> str:
         """The paths and what they come to."""
-        return f" {self.path_list.format(2)} forwarding\n  [@{self.slot}]: {self._fib.dpos.text(self.dpo, 0)}\n"
-
-    def _stack(self) -> None:
-        """Take over what the paths forward to: one of them as it is, several by a load-balance."""
-        protocol, chain = self.protocol, CHAIN_OF[self.protocol]
-        hops = [NextHop(path.forwarding(chain), path.weight, path.index) for path in self.path_list.paths if path.is_resolved]
-        row = None
-        if len(hops) > 1:
-            row = self._fib.load_balances.create(protocol)
-            self._fib.load_balances.update(row, hops)
-            self.dpo = Dpo(int(DpoType.LOAD_BALANCE), int(protocol), row)
-        else:
-            self.dpo = hops[0].dpo if hops else DROPS[protocol]
-        self._replace_balance(row)
-        target = self._fib.dpos.node(self.dpo.type, Protocol(self.dpo.protocol))
-        self.slot = self._engine.graph.next_by_name(node_name(protocol), target)
-
-    def _replace_balance(self, row: int | None) -> None:
-        if self._balance is not None:
-            self._fib.load_balances.destroy(self._balance)
-        self._balance = row
+        return f" {self.path_list.format(2)} forwarding\n  {self.text()}\n"
 
 
 class PuntRedirects:

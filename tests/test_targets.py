@@ -16,6 +16,7 @@ from serving import greet, receive_until, serving_process, standing_in
 from vppsh.errors import TargetError, UsageError
 from vppsh.targets.cli_socket import SocketTarget, find_socket
 from vppsh.targets.connection import AnswerTimeoutError, CliConnection, ConnectionLostError
+from vppsh.targets.fanout import ask_all
 from vppsh.targets.telnet import ClientFilter, Option, server_greeting, terminal_type, window_size
 
 
@@ -241,3 +242,34 @@ def test_slow_answers(path: Path, target: SocketTarget) -> None:
         release.set()
         assert target.execute("quick").text == "quick: begun\ndone\n"
         target.close()
+
+
+def test_an_interruption_may_come_at_any_time(path: Path, target: SocketTarget) -> None:
+    """Before the greeting, while nothing is asked, and when the connection is closed already."""
+    release = threading.Event()
+
+    def serve(connection: socket.socket) -> None:
+        release.wait(20)
+        greet(connection)
+        receive_until(connection, b"\n")
+        connection.sendall(b"done\r\n\0")
+        connection.recv(10)
+
+    with standing_in(path, serve):
+        target.interrupt()
+        threading.Timer(0.3, target.interrupt).start()
+        with pytest.raises(TargetError, match="interrupted while waiting"):
+            target.execute("show version")
+        release.set()
+        assert target.execute("show version").text == "done\n"
+        target.close()
+        target.interrupt()
+
+
+def test_fifty_sessions_at_once(path: Path) -> None:
+    with serving_process(path):
+        targets = [SocketTarget(str(path), f"n{number}") for number in range(50)]
+        outcomes = ask_all(targets, "echo well", 20.0)
+        for target in targets:
+            target.close()
+    assert [(outcome.answer.text, outcome.error) for outcome in outcomes] == [("well\n", "")] * 50

@@ -159,6 +159,7 @@ def test_an_engine_and_others() -> None:
         ("@nobody v", "no target nobody; there is a"),
         ("@a", "the line is missing"),
         ("@a %target", "only lines of VPP's"),
+        ("@a quit", "is for this shell"),
         ("%sleep 1", "no dataplane here"),
         ("%attach x /no/such", "no such socket"),
         ("%nonsense", "the shell has no such command"),

@@ -212,6 +212,8 @@ class Shell:
             raise UsageError("@TARGETS LINE: the line is missing")
         if rest.lstrip()[:1] in "%@":
             raise UsageError(f"@{selection}: only lines of VPP's go to targets")
+        if rest.strip() in LEAVING:
+            raise UsageError(f"@{selection}: {rest.strip()} is for this shell; %detach forgets a target")
         return self._ask_several(self.targets.select(selection), split_pipes(rest.strip()), out)
 
     def _ask_several(self, targets: list[Target], pipeline: Pipeline, out: list[str]) -> bool:

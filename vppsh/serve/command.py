@@ -7,7 +7,7 @@ import os
 import sys
 from pathlib import Path
 
-from vppsh.errors import ExitStatus
+from vppsh.errors import ExitStatus, OutputFileError
 
 # Where vppctl finds a socket without being told: as root, and for everyone else.
 ROOT_SOCKET = "/run/vpp/cli.sock"
@@ -45,7 +45,10 @@ def main(options: argparse.Namespace) -> int:
         if status is not ExitStatus.OK and not getattr(options, "keep_going", False):
             return status
     if options.cli_sock is None:
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        try:
+            Path(path).parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise OutputFileError(f"{Path(path).parent}: {error.strerror}") from error
     server = Server(session, path)
     with server.ended_by_signals():
         sys.stderr.write(f"vppsh: serving at {path}\n")

@@ -47,6 +47,9 @@ class UnixStream:
         except OSError:
             self._socket.close()
             raise
+        # A signal handler may call `wake` while this thread closes, another thread while it is about to.
+        self._closing = threading.RLock()
+        self._closed = False
         self._wait, self._wake = os.pipe()
         os.set_blocking(self._wake, False)
         self._poll = select.poll()
@@ -70,14 +73,18 @@ class UnixStream:
 
     def wake(self) -> None:
         """Let `receive` end."""
-        with suppress(BlockingIOError):
-            os.write(self._wake, b"!")
+        with self._closing:
+            if not self._closed:
+                with suppress(BlockingIOError):
+                    os.write(self._wake, b"!")
 
     def close(self) -> None:
         """Close the socket."""
-        self._socket.close()
-        os.close(self._wait)
-        os.close(self._wake)
+        with self._closing:
+            self._closed = True
+            self._socket.close()
+            os.close(self._wait)
+            os.close(self._wake)
 
 
 class SocketTarget:
@@ -140,7 +147,7 @@ class SocketTarget:
                 self._drop()
 
     def interrupt(self) -> None:
-        """End the wait for an answer. VPP itself cannot be stopped; its answer is not listened to any more."""
+        """End the wait for a connection or an answer. VPP itself cannot be stopped; its answer is not listened to any more."""
         self._interrupted = True
         stream = self._stream
         if stream is not None:

@@ -69,6 +69,8 @@ class CliConnection:
                 data = stream.receive(max(deadline - time.monotonic(), 0.0))
             except TimeoutError:
                 raise TargetError("no greeting of VPP's CLI; is this VPP's CLI socket, and is VPP's main thread alive?") from None
+            except InterruptedError:
+                raise TargetError("interrupted while waiting for VPP's greeting") from None
             except OSError as error:
                 raise ConnectionLostError(f"the connection was lost: {error.strerror or error}") from error
             if not data:

@@ -19,6 +19,7 @@ from kube.cluster import Cluster, Container, Node, Pod
 
 NODES = ("node-a", "node-b", "node-c")
 ROOT = Path(__file__).resolve().parent.parent.parent
+ENGINE = Path(__file__).with_name("engine.py")
 VPPCTL = Path(__file__).with_name("vppctl.py")
 PYTHON = {**os.environ, "PYTHONPATH": str(ROOT)}
 
@@ -65,7 +66,7 @@ def vpp(pod: Pod, *lines: str) -> Iterator[subprocess.Popen[bytes]]:
     config = pod.root / "etc/vpp/startup.exec"
     config.write_text("".join(f"{line}\n" for line in lines))
     path = pod.root / "var/run/vpp/cli.sock"
-    command = [sys.executable, "-m", "vppsh", "serve", "--cli-sock", str(path), "--config", str(config)]
+    command = [sys.executable, str(ENGINE), str(pod.root / "tmp"), "--cli-sock", str(path), "--config", str(config)]
     process = subprocess.Popen(command, cwd=ROOT, env=PYTHON, stderr=subprocess.PIPE)
     pod.environment["PYTHONPATH"] = str(ROOT)
     pod.commands["vppctl"] = lambda words: [sys.executable, str(VPPCTL), *words]

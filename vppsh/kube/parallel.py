@@ -34,8 +34,8 @@ class Outcome(Generic[Value]):
     error: VppshError | None = None
 
 
-def each(items: Sequence[Item], work: Callable[[Item], Value]) -> list[Outcome[Value]]:
-    """Do the work for each; the outcomes in the order of the items."""
+def each(items: Sequence[Item], work: Callable[[Item], Value], interrupt: Callable[[], object] = bool) -> list[Outcome[Value]]:
+    """Do the work for each; the outcomes in the order of the items. `interrupt` lets the work end early (Ctrl-C)."""
 
     def attempt(item: Item) -> Outcome[Value]:
         try:
@@ -43,10 +43,15 @@ def each(items: Sequence[Item], work: Callable[[Item], Value]) -> list[Outcome[V
         except VppshError as error:
             return Outcome(item.name, error=error)
 
-    if len(items) <= 1:
-        return [attempt(item) for item in items]
+    if not items:
+        return []
     with ThreadPoolExecutor(min(len(items), AT_ONCE)) as pool:
-        return list(pool.map(attempt, items))
+        try:
+            return list(pool.map(attempt, items))
+        except BaseException:
+            interrupt()
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
 
 
 def report(outcomes: Iterable[Outcome[Value]]) -> None:

@@ -1,4 +1,7 @@
-"""`vppsh replay`: the packets of a capture file go through a dataplane, and a summary says what became of them."""
+"""`vppsh replay`: the packets of a capture file go through a dataplane, and a summary says what became of them.
+
+Traces are replayed too, and compared (recheck.py).
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from vppsh import recheck
 from vppsh.batch import run_script
 from vppsh.engine.buffers import HEADROOM, STRIDE
 from vppsh.engine.features.pg.interfaces import Mode, PgInterface, PgInterfaces
@@ -41,9 +45,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of `vppsh replay`."""
     parser.description = (
         "Run the packets of a capture through a fresh dataplane, as fast as it takes them, and say what became of them. "
-        "Packets are Ethernet frames or bare IP packets."
+        "Packets are Ethernet frames or bare IP packets. A packet trace is replayed too (see docs/trace.md): its packets enter where they "
+        "did, and their ways are compared with the recorded ones."
     )
-    parser.add_argument("file", metavar="FILE", help="a pcap or pcapng file")
+    parser.add_argument("file", metavar="FILE", help="a pcap or pcapng file, or a packet trace")
     parser.add_argument("--config", metavar="FILE.vpp", help="execute these lines first (interfaces, routes ...)")
     parser.add_argument("--interface", metavar="IF", help="where the packets come in (default: the first packet-generator interface)")
     parser.add_argument("--trace", metavar="N", type=int, default=0, help="trace the first N packets and print what they met")
@@ -55,6 +60,9 @@ def main(options: argparse.Namespace) -> int:
     """Replay a file; the exit status."""
     if options.trace < 0:
         raise UsageError(f"--trace {options.trace}: must not be negative")
+    packets = recheck.traced_packets(options.file)
+    if packets:
+        return recheck.main(options, packets)
     source = PcapFile(options.file)
     session = make_session(options.vector_size)
     if options.config and run_script(session, options.config) is not ExitStatus.OK:

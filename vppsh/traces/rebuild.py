@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from ipaddress import ip_address
 
+from vppsh.engine.wire.ethertype import NUMBERS
 from vppsh.traces.headers import Header, ip_protocol_number
 from vppsh.traces.model import Packet, Step
 from vppsh.traces.pcapng import LINK_ETHERNET, LINK_RAW_IP
 
-ETHERTYPES = {"IP4": 0x0800, "IP6": 0x86DD, "ARP": 0x0806, "MPLS": 0x8847}
 ICMP_TYPES = {
     "echo_reply": 0,
     "destination_unreachable": 3,
@@ -118,7 +118,7 @@ def _address(text: object) -> bytes:
 
 def _ethernet(header: Header, rest: Sequence[Header]) -> bytes:
     kind = str(header.values.get("type", ""))
-    number = ETHERTYPES.get(kind, int(kind, 16) if kind.startswith("0x") else 0)
+    number = NUMBERS.get(kind, int(kind, 16) if kind.startswith("0x") else 0)
     tags = b"".join(b"\x81\x00" + _value(header, name).to_bytes(2, "big") for name in ("vlan", "inner vlan") if name in header.values)
     return _mac(header.destination) + _mac(header.source) + tags + number.to_bytes(2, "big") + rebuild(rest)
 

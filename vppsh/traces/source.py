@@ -72,6 +72,16 @@ class TraceFile:
             return io.BufferedReader(cast(io.RawIOBase, gzip.GzipFile(fileobj=self._raw)), BLOCK)
         return self._raw
 
+    @property
+    def begin(self) -> bytes:
+        """The first bytes."""
+        return _peek(self._stream)
+
+    @property
+    def is_capture(self) -> bool:
+        """Whether it is a pcap or pcapng, of packets or of a dispatch trace."""
+        return is_capture(self.begin)
+
     def packets(self) -> Iterator[Packet]:
         """The packets. Raises InputFileError when the file cannot be read as what it seems to be."""
         return (item for item in self.items() if isinstance(item, Packet))

@@ -15,7 +15,8 @@ import pytest
 
 from tests.conftest import ROOT
 from tests.traces import RECORDINGS, dropped, forwarded, read, recorded_packets, recordings, shown, steps
-from tests.traffic import CATALOG
+from tests.traffic import CATALOG, Traffic
+from vppsh.traces.counters import counters, show_counters
 from vppsh.traces.explain import WORDS, explain
 from vppsh.traces.fields import SLOT, node_parser
 from vppsh.traces.meaning import COLUMN, Kind, table
@@ -132,7 +133,9 @@ def test_the_entry_of_the_deciding_node_comes_first() -> None:
     assert service is not None
     assert route.words.startswith("There is no route")
     assert service.words.startswith("A service that has no backend")
-    assert table().find("null-node", "blackholed packets", "my-node") is None
+    other = table().find("null-node", "blackholed packets", "my-node")
+    assert other is not None
+    assert other.words.startswith("Packets that were dropped without a reason")
     assert table().find("my-node", "my reason") is None
 
 
@@ -182,3 +185,46 @@ def test_explanations_on_the_command_line(vppsh: Callable[..., subprocess.Comple
     values = [json.loads(line) for line in done.stdout.splitlines()]
     assert [value["kind"] for value in values] == [None, "drop"]
     assert values[1]["decided"].startswith("ip4-lookup: route to 192.0.2.1")
+
+
+SHOWN = """\
+   Count                  Node                              Reason               Severity
+         2             null-node                      blackholed packets           error
+         1           ethernet-input                    l3 mac mismatch             error
+         4           ip4-icmp-error            destination unreachable response se   info
+         5              my-node                           my reason                error
+         3             ip4-glean                      ARP requests sent            info
+   Count                  Node                              Reason               Severity
+         7             ip4-glean                      ARP requests sent            info
+"""
+
+
+def test_counters_are_told_in_words() -> None:
+    lines = show_counters(SHOWN).splitlines()
+    assert [line.split(maxsplit=2)[:2] for line in lines if line[:10].strip()] == [
+        ["10", "drop"], ["2", "drop"], ["1", "punt"], ["5", "?"], ["4", "info"],
+    ]  # fmt: skip
+    assert lines[1].strip().startswith("The next hop's MAC address was not known")
+    assert "my-node: my reason" in lines[6]
+    assert show_counters(SHOWN, Kind.PUNT).splitlines()[0] == "         1  punt  ethernet-input: l3 mac mismatch"
+    assert show_counters("", Kind.PUNT) == "no such counters\n"
+    assert show_counters("no errors\n") == "no counters\n"
+
+
+@recorded
+def test_recorded_counters_that_cost_packets_are_known() -> None:
+    """Every counter that a recorded drop names is told as what it is when `show errors` shows it."""
+    for packet in recorded_packets():
+        ending = verdict(packet).ending
+        if ending.outcome is Outcome.DROPPED and ending.counter:
+            [counted] = counters(f"   1  {ending.counter}  {ending.reason[:COLUMN]}  error\n")
+            assert counted.kind is not None, ending
+
+
+def test_the_prompt_tells_counters_in_words() -> None:
+    traffic = Traffic()
+    assert traffic("%errors") == "no counters"
+    traffic.udp("lost", 2, destination="192.0.2.1")
+    traffic.send("lost")
+    assert traffic("%errors drop").splitlines()[0] == "         2  drop  null-node: blackholed packets"
+    assert traffic("%errors info") == "no such counters"

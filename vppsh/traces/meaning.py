@@ -55,7 +55,7 @@ class Counter:
 
 
 def _same(text: str, whole: str) -> bool:
-    return text == whole or (len(text) >= COLUMN and whole.startswith(text))
+    return text in (whole, whole[:COLUMN].rstrip())
 
 
 @dataclass(frozen=True)

@@ -334,3 +334,35 @@ def test_bad_arguments(tmp_path: Path) -> None:
     )
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.endswith("no/such: No such file or directory\n")
+
+
+def test_others_are_served_while_a_line_lets_time_pass(path: str) -> None:
+    with connected(path) as patient, closing(SocketTarget(path)) as target:
+        patient.sendall(terminal_type("vppctl") + b"wait 2\n")
+        time.sleep(0.2)
+        start = time.monotonic()
+        assert target.execute("echo meanwhile").text == "meanwhile\n"
+        assert target.execute("echo and again").text == "and again\n"
+        assert time.monotonic() - start < 1.5
+        assert receive_until(patient, b"\0") == b"waited 2.000 sec.\r\n\0"
+        assert time.monotonic() - start >= 1.5
+
+
+def test_ctrl_c_ends_a_line(path: str) -> None:
+    with person(path) as user:
+        user.connection.sendall(b"wait 30\r")
+        time.sleep(0.3)
+        start = time.monotonic()
+        assert user.type(b"\x03").endswith(b"vpp# ")
+        assert time.monotonic() - start < 10
+        assert drawn(user.type(b"echo on\r"))[:2] == ["echo on", "on"]
+
+
+def test_who_hangs_up_in_the_middle_of_a_line(path: str) -> None:
+    with connected(path) as patient:
+        patient.sendall(terminal_type("vppctl") + b"wait 1\n")
+        time.sleep(0.2)
+    with closing(SocketTarget(path)) as target:
+        assert target.execute("echo meanwhile").text == "meanwhile\n"
+        time.sleep(1.2)
+        assert target.execute("show cli-sessions").text.count("unix-cli-local") == 1

@@ -44,7 +44,9 @@ class Engine:
     dispatch_capture, rx_capture, tx_capture and drop_capture are called with every frame that is handled, that
     comes in by Ethernet, that is sent (with the sw_if_index of the output node, None in interface-output), or
     that is dropped, while set. on_fault is called when a node raises, which then loses its frame; without it
-    the exception goes on. Before that fault_capture is, while set. `runs` counts how often the dataplane was set going.
+    the exception goes on. Before that fault_capture is, while set. `waiting`, while set, is called instead of sleeping
+    between rounds, for so many seconds at most, by who has other things to do meanwhile. `runs` counts how often the
+    dataplane was set going.
     """
 
     def __init__(
@@ -70,6 +72,7 @@ class Engine:
         self.tx_capture: Callable[[Frame, int | None], None] | None = None
         self.drop_capture: Callable[[Frame], None] | None = None
         self.fault_capture: Callable[[Exception], None] | None = None
+        self.waiting: Callable[[float], None] | None = None
         self.on_fault: Callable[[Node, Frame, Exception], None] | None = None
         self._state: dict[type, Any] = {}
         self._start_ns = perf_counter_ns() - int(self.clock.now() * 1e9)
@@ -112,7 +115,7 @@ class Engine:
         self.dispatcher.step()
         while self.dispatcher.busy and not self.interrupted and self.clock.now() < end:
             if not self.dispatcher.step():
-                self.descriptors.sleep(self._pause(self.clock.now() + IDLE_WAIT))
+                self._wait(self._pause(self.clock.now() + IDLE_WAIT))
 
     def run_for(self, seconds: float) -> None:
         """Let the dataplane run for that long on its clock."""
@@ -120,9 +123,15 @@ class Engine:
         end = self.clock.now() + seconds
         while not self.interrupted and self.clock.now() < end:
             if not self.dispatcher.step():
-                self.descriptors.sleep(self._pause(end))
+                self._wait(self._pause(end))
         if not self.interrupted:
             self.run_until_idle()
+
+    def _wait(self, seconds: float) -> None:
+        if self.waiting is not None:
+            self.waiting(seconds)
+        else:
+            self.descriptors.sleep(seconds)
 
     def _pause(self, end: float) -> float:
         wake = self.dispatcher.next_wake

@@ -1,6 +1,6 @@
 """The CLI socket and its clients, served by one thread in turns with the dataplane.
 
-A line has the engine to itself: others wait until it is answered, as they do in VPP.
+A line has the engine to itself until it lets time pass, as `ping` does: meanwhile others are served, as in VPP.
 """
 
 from __future__ import annotations
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 LOG = logging.getLogger(__name__)
 
 RECEIVE = 1 << 16
+# Ctrl-C ends the line that is being executed.
+INTERRUPT = b"\x03"
 BACKLOG = 128
 # Owner and group, as VPP's own socket.
 MODE = 0o770
@@ -87,7 +89,7 @@ class Server:
         self._clients: list[Client] = []
         self._unused: list[int] = []
         self._connected = 0
-        self._running: Session | None = None
+        self._running: list[Client] = []
         self._ending = False
         self._devices: int | None = None
 
@@ -98,11 +100,13 @@ class Server:
 
     def run(self) -> None:
         """Serve until `stop` is called."""
+        self._engine.waiting = self._turn
         try:
             while not self._ending:
                 pause = self._dataplane.run_slice()
                 self._turn(pause)
         finally:
+            self._engine.waiting = None
             for client in list(self._clients):
                 self._drop(client)
             self._selector.close()
@@ -114,8 +118,8 @@ class Server:
     def stop(self) -> None:
         """End soon, also in the middle of a line; for signal handlers."""
         self._ending = True
-        if self._running is not None:
-            self._running.interrupt()
+        for client in self._running:
+            client.session.interrupt()
 
     @contextmanager
     def ended_by_signals(self) -> Iterator[None]:
@@ -142,7 +146,7 @@ class Server:
     def _turn(self, pause: float) -> None:
         """Wait for clients at most so long, and serve those that want something."""
         self._watch_devices()
-        if any(client.ready for client in self._clients):
+        if any(client.ready and client not in self._running for client in self._clients):
             pause = 0.0
         deadlines = [client.deadline for client in self._clients if client.deadline is not None]
         if deadlines:
@@ -153,7 +157,7 @@ class Server:
             elif isinstance(key.data, Client):
                 self._serve(key.data, events)
         now = monotonic()
-        for client in list(self._clients):
+        for client in [client for client in self._clients if client not in self._running]:
             if client.ready:
                 self._work(client)
             elif client.deadline is not None and client.deadline <= now:
@@ -184,7 +188,8 @@ class Server:
             self._flush(client)
 
     def _serve(self, client: Client, events: int) -> None:
-        if events & selectors.EVENT_READ and not client.ready:
+        running = client in self._running
+        if events & selectors.EVENT_READ and (running or not client.ready):
             try:
                 data = client.connection.recv(RECEIVE)
             except BlockingIOError:
@@ -192,28 +197,33 @@ class Server:
             except OSError:
                 data = b""
             client.receive(data)
-        self._work(client)
+            if running and INTERRUPT in data:
+                client.session.interrupt()
+        if running:
+            self._flush(client)
+        else:
+            self._work(client)
 
     def _work(self, client: Client) -> None:
         """Let a client have a line executed, if it sent one."""
+        self._running.append(client)
         try:
             if client.ready:
                 client.work()
         except Exception:  # a fault of ours must not take the dataplane from the others
             LOG.exception("a fault of vppsh; please report it. The client is disconnected")
-            self._drop(client)
-            return
+            client.output.broken = True
+        finally:
+            self._running.remove(client)
         self._flush(client)
 
     def _execute(self, session: Session, line: str) -> Answer:
         """Execute a line, and let the dataplane end what it began if that is soon."""
         self._dataplane.mend()
-        self._running = session
-        try:
-            answer = session.execute(line)
-            self._dataplane.settle()
-        finally:
-            self._running = None
+        answer = session.execute(line)
+        self._engine.waiting = None  # the answer is there: nobody else's line comes before it is sent
+        self._dataplane.settle()
+        self._engine.waiting = self._turn
         if answer.aside:
             sys.stdout.write(answer.aside)
             sys.stdout.flush()
@@ -223,18 +233,29 @@ class Server:
         """Send what can be sent, and wait for what comes next."""
         client.output.flush()
         waiting = client.output.waiting
-        if client.output.broken or (client.closed and not waiting):
+        running = client in self._running
+        if not running and (client.output.broken or (client.closed and not waiting)):
             self._drop(client)
             return
-        events = selectors.EVENT_WRITE if waiting else 0
+        events = selectors.EVENT_WRITE if waiting and not client.output.broken else 0
         if not client.closed and waiting < MOST_WAITING:
             events |= selectors.EVENT_READ
-        self._selector.modify(client.connection, events, client)
+        self._watch(client, events)
+
+    def _watch(self, client: Client, events: int) -> None:
+        """Wait for these events; for none while a client that has closed has its last line executed."""
+        registered = client.connection in self._selector.get_map()
+        if events and registered:
+            self._selector.modify(client.connection, events, client)
+        elif events:
+            self._selector.register(client.connection, events, client)
+        elif registered:
+            self._selector.unregister(client.connection)
 
     def _drop(self, client: Client) -> None:
         self._clients.remove(client)
         self._unused.append(client.session.terminal.process_index)
-        self._selector.unregister(client.connection)
+        self._watch(client, 0)
         client.connection.close()
 
 

@@ -44,8 +44,8 @@ class Engine:
     dispatch_capture, rx_capture, tx_capture and drop_capture are called with every frame that is handled, that
     comes in by Ethernet, that is sent (with the sw_if_index of the output node, None in interface-output), or
     that is dropped, while set. on_fault is called when a node raises, which then loses its frame; without it
-    the exception goes on. Before that fault_capture is, while set. `waiting`, while set, is called instead of sleeping
-    between rounds, for so many seconds at most, by who has other things to do meanwhile. `runs` counts how often the
+    the exception goes on. Before that fault_capture is, while set. `waiting`, while set, is called in the place of sleeping
+    between rounds, with the seconds that it may take, for who has other things to do. `runs` counts how often the
     dataplane was set going.
     """
 

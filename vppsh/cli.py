@@ -33,6 +33,7 @@ FRONT_ENDS = {
     "attach": FrontEnd("vppsh.attach", "talk to a running VPP through its CLI socket"),
     "serve": FrontEnd("vppsh.serve.command", "put a dataplane behind a CLI socket, for vppctl and others", dataplane=True),
     "kube": FrontEnd("vppsh.kube.front", "the nodes of a Calico/VPP cluster"),
+    "tui": FrontEnd("vppsh.tui.command", "watch a running VPP or a dataplane: interfaces, drops, errors"),
     "trace": FrontEnd("vppsh.trace", "read, filter, group, compare and convert packet traces"),
 }
 

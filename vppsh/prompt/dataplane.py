@@ -54,6 +54,11 @@ class Dataplane:
         """Packets that input nodes have counted; `clear runtime` starts anew."""
         return sum(node.vectors for node in self._inputs)
 
+    @property
+    def descriptor(self) -> int | None:
+        """What becomes readable when a device has something; None while there is no such device, or after a fault."""
+        return None if self.broken is not None else self._engine.descriptors.fileno()
+
     def running(self) -> list[Stream]:
         """The streams that are enabled."""
         return [stream for stream in self._engine.get(Streams) if stream.enabled]
@@ -154,8 +159,8 @@ class Dataplane:
 
     async def _pause(self, seconds: float) -> None:
         """Wait, at most until a device has something to read."""
-        descriptor = self._engine.descriptors.fileno()
-        if descriptor is None or seconds <= 0 or self.broken is not None:
+        descriptor = self.descriptor
+        if descriptor is None or seconds <= 0:
             await asyncio.sleep(seconds)
             return
         loop, readable = asyncio.get_running_loop(), asyncio.Event()
@@ -172,7 +177,7 @@ class Dataplane:
         """Run until there is something to read."""
         pause = 0.0
         while True:
-            devices = None if self.broken is not None else self._engine.descriptors.fileno()
+            devices = self.descriptor
             waited_for = [descriptor] if devices is None else [descriptor, devices]
             if descriptor in select.select(waited_for, [], [], pause)[0]:
                 return

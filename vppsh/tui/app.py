@@ -1,0 +1,263 @@
+"""The application: tabs, the keys that every tab has, and the samples that come in."""
+
+from __future__ import annotations
+
+import pkgutil
+import time
+from collections.abc import Callable, Hashable
+from importlib import import_module
+from pathlib import Path
+from typing import Any, ClassVar
+
+from textual.app import App, ComposeResult
+from textual.binding import Binding, BindingType
+from textual.content import Content
+from textual.message import Message
+from textual.widgets import ContentSwitcher, Footer, Static, Tab, Tabs
+
+from vppsh.tui import screens
+from vppsh.tui.remembered import recall, remember
+from vppsh.tui.report import all_reports
+from vppsh.tui.sampling import Sample
+from vppsh.tui.screens.grid_view import GridView
+from vppsh.tui.screens.view import View
+from vppsh.tui.themes import THEMES
+from vppsh.tui.watching import Watched
+from vppsh.tui.widgets.help import HelpScreen
+from vppsh.tui.widgets.save import SaveScreen
+from vppsh.tui.widgets.status_line import StatusLine
+
+# Samples that a paused view keeps for later.
+MOST_WAITING = 3600
+
+
+class Sampled(Message):
+    """A sample came."""
+
+    def __init__(self, sample: Sample) -> None:
+        super().__init__()
+        self.sample = sample
+
+
+def all_views() -> list[View]:
+    """A tab for each report, and the tabs that are more than a table, in their order."""
+    placed: list[tuple[int, View]] = [(report.position, GridView(report)) for report in all_reports()]
+    modules = [import_module(module.name) for module in pkgutil.iter_modules(screens.__path__, f"{screens.__name__}.")]
+    kinds = [(module.__name__, kind) for module in modules for kind in vars(module).values() if isinstance(kind, type)]
+    placed += [(kind.position, kind()) for home, kind in kinds if issubclass(kind, View) and kind.position and kind.__module__ == home]
+    return [view for _, view in sorted(placed, key=lambda pair: pair[0])]
+
+
+class Monitor(App[None]):
+    """The monitor of one target.
+
+    feed   where samples come from
+    store  what is known
+    """
+
+    TITLE = "vppsh"
+    ENABLE_COMMAND_PALETTE = True
+    COMMAND_PALETTE_BINDING = "ctrl+p"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("q,ctrl+c", "quit", "Quit"),
+        Binding("question_mark", "explain", "Help"),
+        Binding("space", "pause", "Pause"),
+        Binding("0", "rebase", "Baseline"),
+        Binding("r", "hurry", "Now", show=False),
+        Binding("y", "behind", "Line behind"),
+        Binding("c", "copy", "Copy", show=False),
+        Binding("x", "save", "Save"),
+        Binding("t", "next_theme", "Theme", show=False),
+        Binding("right_square_bracket", "tab(1)", "Next tab", show=False),
+        Binding("left_square_bracket", "tab(-1)", "Tab before", show=False),
+        *(Binding(str(number), f"nth_tab({number})", f"Tab {number}", show=False) for number in range(1, 10)),
+    ]
+    CSS = """
+    Tabs { height: 2; }
+    #flash { height: 1; display: none; background: $panel; color: $text; }
+    #flash.said { display: block; }
+    ContentSwitcher { height: 1fr; }
+    ContentSwitcher.aged { opacity: 55%; }
+    """
+
+    def __init__(self, watched: Watched, clock: Callable[[], float] = time.monotonic) -> None:
+        super().__init__()
+        self.feed, self.store, self._interval = watched.feed, watched.store, watched.interval
+        self._clock = clock
+        self.views = all_views()
+        self._waiting: list[Sample] | None = None
+        self._flashes = 0
+        self._status, self._said, self._switcher = StatusLine(markup=False), Static(id="flash", markup=False), ContentSwitcher()
+        for theme in THEMES:
+            self.register_theme(theme)
+        self._remembered = recall()
+        theme_name = self._remembered.get("theme")
+        self.theme = theme_name if theme_name in self.available_themes else THEMES[0].name
+
+    def compose(self) -> ComposeResult:
+        """Status, tabs, the view, a line for what is to be said, and the keys."""
+        yield self._status
+        yield Tabs(*(Tab(f"{number} {view.title}", id=f"tab-{view.id}") for number, view in enumerate(self.views, 1)))
+        with self._switcher:
+            yield from self.views
+        yield self._said
+        yield Footer()
+
+    def on_mount(self) -> None:
+        """Restore the layout, and begin."""
+        states = self._remembered.get("views")
+        for view in self.views:
+            state = states.get(view.id) if isinstance(states, dict) else None
+            if isinstance(state, dict):
+                view.restore(state)
+        self.query_one(Tabs).can_focus = False
+        self._switcher.current = self.views[0].id
+        self.set_interval(1.0, self._show_status)
+        self._shown()
+        self.feed.start(self._deliver)
+
+    def _deliver(self, sample: Sample) -> None:
+        """Called in the feed's thread."""
+        self.post_message(Sampled(sample))
+
+    @property
+    def view(self) -> View:
+        """The tab in sight."""
+        current = self._switcher.current
+        return next(view for view in self.views if view.id == current)
+
+    def on_sampled(self, event: Sampled) -> None:
+        """Take a sample, and draw what it changed."""
+        if self._waiting is not None:
+            self._waiting = [*self._waiting[-MOST_WAITING:], event.sample]
+        else:
+            self._feed(event.sample)
+            self._draw()
+        self._show_status()
+
+    def _feed(self, sample: Sample) -> None:
+        questions = {question.line: question for view in self.views for question in view.questions}
+        self.store.feed(sample, questions.values())
+
+    def _draw(self) -> None:
+        self._switcher.set_class(bool(self.store.lost), "aged")
+        self.view.show()
+
+    def _show_status(self) -> None:
+        waiting = None if self._waiting is None else len(self._waiting)
+        self._status.show(self.store, self._clock(), self._interval(), waiting)
+
+    def on_tabs_tab_activated(self, event: Tabs.TabActivated) -> None:
+        """Another tab: ask what it needs."""
+        if event.tab.id:
+            self._switcher.current = event.tab.id.removeprefix("tab-")
+            self._shown()
+
+    def _shown(self) -> None:
+        view = self.view
+        self.feed.want(view.questions)
+        view.show()
+        view.take_focus()
+
+    def go_to(self, name: str, key: Hashable | None = None) -> None:
+        """Show a tab, and more about something on it."""
+        view = next(view for view in self.views if view.id == name)
+        self.query_one(Tabs).active = f"tab-{name}"
+        self._switcher.current = name
+        self._shown()
+        if key is not None:
+            view.drill(key)
+
+    def action_nth_tab(self, number: int) -> None:
+        """Show a tab by its number."""
+        if number <= len(self.views):
+            self.go_to(self.views[number - 1].id or "")
+
+    def action_tab(self, by: int) -> None:
+        """Show the next tab, or the one before."""
+        at = self.views.index(self.view)
+        self.go_to(self.views[(at + by) % len(self.views)].id or "")
+
+    def action_pause(self) -> None:
+        """Stand still; samples go on and are taken when the view does."""
+        if self._waiting is None:
+            self._waiting = []
+        else:
+            waiting, self._waiting = self._waiting, None
+            for sample in waiting:
+                self._feed(sample)
+            self._draw()
+        self._show_status()
+
+    def action_rebase(self) -> None:
+        """Count from now on."""
+        self.store.rebase()
+        self.view.show()
+        self.flash("counting from now on; nothing was cleared on the target")
+
+    def action_hurry(self) -> None:
+        """A sample now."""
+        self.feed.hurry()
+
+    def action_behind(self) -> None:
+        """Tell and copy the lines behind the view."""
+        lines = self.view.lines()
+        self.copy_to_clipboard("\n".join(lines))
+        self.flash(f"{'; '.join(lines)} (copied)" if lines else "no line is asked for this view")
+
+    def action_copy(self) -> None:
+        """Copy the view as text."""
+        self.copy_to_clipboard(self.view.as_text())
+        self.flash("the view was copied as text")
+
+    def action_explain(self) -> None:
+        """What is seen, and the keys."""
+        self.push_screen(HelpScreen(self.view, self))
+
+    def action_next_theme(self) -> None:
+        """The next of the monitor's themes."""
+        names = [theme.name for theme in THEMES]
+        self.theme = names[(names.index(self.theme) + 1) % len(names)] if self.theme in names else names[0]
+        self.flash(f"theme {self.theme}")
+
+    def action_save(self) -> None:
+        """Ask for a file's name, and write the view to it."""
+        name = f"vppsh-{self.view.id}-{time.strftime('%H%M%S')}.txt"
+        self.push_screen(SaveScreen(name), self.save)
+
+    def save(self, name: str | None) -> None:
+        """Write the view to a file; its ending says how: .json, .svg, else text."""
+        if not name:
+            return
+        path = Path(name).expanduser()
+        kind = path.suffix.casefold()
+        try:
+            if kind == ".svg":
+                path.write_text(self.export_screenshot(title=f"vppsh: {self.view.title}"), encoding="utf-8")
+            else:
+                path.write_text(self.view.as_json() if kind == ".json" else self.view.as_text(), encoding="utf-8")
+        except OSError as error:
+            self.flash(f"{path}: {error.strerror}")
+            return
+        self.flash(f"saved as {path}")
+
+    def flash(self, text: str) -> None:
+        """Say something for some seconds."""
+        line = self._said
+        line.update(Content(text))
+        line.add_class("said")
+        self._flashes += 1
+        self.set_timer(4.0, lambda said=self._flashes: self._unsay(said))
+
+    def _unsay(self, said: int) -> None:
+        if said == self._flashes:
+            self._said.remove_class("said")
+
+    def layout_state(self) -> dict[str, Any]:
+        """What is remembered for the next time."""
+        return {"theme": self.theme, "views": {view.id: view.layout_state() for view in self.views}}
+
+    def on_unmount(self) -> None:
+        """Let go of the target, and remember the layout."""
+        self.feed.stop()
+        remember(self.layout_state())

@@ -1,0 +1,48 @@
+"""A tab as plain text or JSON, without a screen: for pipes, and for who listens rather than looks."""
+
+from __future__ import annotations
+
+import queue
+import sys
+from collections.abc import Callable, Sequence
+
+from vppsh.errors import ExitStatus, TargetError, UsageError
+from vppsh.tui import grid, overview
+from vppsh.tui.questions import Question
+from vppsh.tui.report import Report, all_reports
+from vppsh.tui.sampling import Sample
+from vppsh.tui.store import Store
+from vppsh.tui.watching import Watched
+
+
+def print_tab(watched: Watched, name: str, samples: int, *, as_json: bool) -> int:
+    """Take so many samples, then print a tab; the exit status. Raises UsageError when there is no such tab."""
+    questions, text = _tab(name, as_json)
+    arrived: queue.SimpleQueue[Sample] = queue.SimpleQueue()
+    watched.feed.want(questions)
+    watched.feed.start(arrived.put)
+    try:
+        while watched.store.samples < samples:
+            watched.store.feed(arrived.get(), questions)
+            if watched.store.lost:
+                raise TargetError(watched.store.lost)
+    finally:
+        watched.feed.stop()
+    sys.stdout.write(text(watched.store))
+    return ExitStatus.OK
+
+
+def _tab(name: str, as_json: bool) -> tuple[Sequence[Question], Callable[[Store], str]]:
+    """What a tab asks, and what makes its text."""
+    if name.casefold() == overview.NAME.casefold():
+        return overview.QUESTIONS, overview.as_json if as_json else overview.as_text
+    found = next((report for report in all_reports() if report.name.casefold() == name.casefold()), None)
+    if found is None:
+        names = ", ".join([overview.NAME, *(report.name for report in all_reports())])
+        raise UsageError(f"there is no tab {name}; there are {names}")
+    return found.questions, lambda store: _text(found, store, as_json)
+
+
+def _text(report: Report, store: Store, as_json: bool) -> str:
+    rows = grid.arranged(report.rows(store, not report.still), report.order)
+    return grid.as_json(report.columns, rows) if as_json else grid.as_text(report.columns, rows)

@@ -1,0 +1,63 @@
+"""What a target may be asked, how its answer is read, and how politely."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import dataclass
+from math import inf
+from typing import Any
+
+from vppsh.tui.readers.errors import Errors, read_errors
+from vppsh.tui.readers.interfaces import Interfaces, read_interfaces
+from vppsh.tui.readers.runtime import Runtime, read_runtime
+from vppsh.tui.readers.version import read_version
+
+# On a live VPP a command that is not mp-safe stops all workers while it runs, so it is asked no more often than this (seconds).
+RARELY = 5.0
+
+
+def no_counters(value: Any) -> Mapping[Hashable, float]:
+    """Answers that have none."""
+    return {}
+
+
+@dataclass(frozen=True)
+class Question:
+    """One line of VPP's that is asked again and again.
+
+    read      makes a value of the answer's text
+    counters  the counters in that value, for rates and histories
+    every     seconds between two askings on a live VPP, at least; an engine of our own is asked whenever samples are taken
+    """
+
+    line: str
+    read: Callable[[str], Any]
+    counters: Callable[[Any], Mapping[Hashable, float]] = no_counters
+    every: float = 0.0
+
+
+def _of_interfaces(value: Interfaces) -> Mapping[Hashable, float]:
+    return {(each.name, counter): count for each in value.interfaces for counter, count in each.counters.items()}
+
+
+def _of_errors(value: Errors) -> Mapping[Hashable, float]:
+    return {(each.node, each.reason): each.count for each in value.counters}
+
+
+def _of_runtime(value: Runtime) -> Mapping[Hashable, float]:
+    found: dict[Hashable, float] = {}
+    for thread in value.threads:
+        for node in thread.nodes:
+            found[thread.name, node.name, "vectors"] = node.vectors
+            found[thread.name, node.name, "calls"] = node.calls
+            found[thread.name, node.name, "clocks"] = node.clocks * (node.vectors or node.calls or node.suspends)
+    return found
+
+
+VERSION = Question("show version", read_version, every=inf)
+INTERFACES = Question("show interface", read_interfaces, _of_interfaces)
+ERRORS = Question("show errors", read_errors, _of_errors, every=RARELY)
+# Marked mp-safe, but the command holds the workers itself for the moment in which it copies their counters.
+RUNTIME = Question("show runtime", read_runtime, _of_runtime, every=2.0)
+# Vector rate and loops only; the thread's line of averages.
+SUMMARY = Question("show runtime summary", read_runtime, every=2.0)

@@ -1,0 +1,221 @@
+"""A report on a tab: its table, a filter, and more about one row beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from typing import ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import VerticalScroll
+from textual.content import Content
+from textual.widgets import Input, Static
+
+from vppsh.tui.grid import Order, Row, arranged, as_json, as_text
+from vppsh.tui.questions import Question
+from vppsh.tui.report import Report
+from vppsh.tui.screens.view import View
+from vppsh.tui.widgets.grid_table import GridTable
+
+
+class GridView(View):
+    """One report."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("slash", "filter", "Filter"),
+        Binding("s", "sort(1)", "Sort"),
+        Binding("S", "reverse", "Reverse", show=False),
+        Binding("a", "everything", "All"),
+        Binding("escape", "back", "Back", show=False),
+    ]
+    DEFAULT_CSS = """
+    GridView > Input { height: 1; border: none; padding: 0; display: none; }
+    GridView > Input.wanted { display: block; }
+    GridView > VerticalScroll { height: 60%; border-top: solid $primary; display: none; padding: 0 1; }
+    GridView > VerticalScroll.wanted { display: block; }
+    """
+
+    def __init__(self, report: Report) -> None:
+        super().__init__(id=report.name.lower())
+        self.report = report
+        self.order = report.order
+        self.words = ""
+        self.everything = not report.still
+        self.opened: Hashable | None = None
+        self.table = GridTable(report.columns, report.empty)
+        self._field = Input(placeholder="words that a row must have; up and down: earlier ones; Escape: none", select_on_focus=False)
+        self._text = Static(markup=False)
+        self._panel = VerticalScroll(self._text, can_focus=False)
+        self._history: list[str] = []
+        self._back = 0
+
+    @property
+    def title(self) -> str:
+        """The report's name."""
+        return self.report.name
+
+    @property
+    def questions(self) -> tuple[Question, ...]:
+        """The report's questions."""
+        return self.report.questions
+
+    @property
+    def help_text(self) -> str:
+        """The report's help."""
+        return self.report.help
+
+    def compose(self) -> ComposeResult:
+        """Table, filter, detail."""
+        yield self.table
+        yield self._field
+        yield self._panel
+
+    def show(self) -> None:
+        """Draw what is known now."""
+        self.table.show_rows(self.rows(), self.order)
+        self._show_detail()
+
+    def rows(self) -> list[Row]:
+        """The rows as they are filtered and sorted."""
+        return arranged(self.report.rows(self.store, self.everything), self.order, self.words)
+
+    def take_focus(self) -> None:
+        """Keys go to the table."""
+        self.table.focus()
+
+    def _show_detail(self) -> None:
+        self._panel.set_class(self.opened is not None, "wanted")
+        if self.opened is not None:
+            lines = self.report.detail(self.store, self.opened, max(self.size.width - 4, 20))
+            self._text.update(Content("\n".join(lines)))
+
+    def drill(self, key: Hashable) -> None:
+        """More about one row."""
+        self.everything = True
+        self.words = ""
+        self.opened = key
+        self.show()
+        self.table.go_to(key)
+
+    @on(GridTable.Chosen)
+    def _chosen(self, event: GridTable.Chosen) -> None:
+        event.stop()
+        self.opened = None if self.opened == event.key else event.key
+        self._show_detail()
+
+    @on(GridTable.HeadClicked)
+    def _head_clicked(self, event: GridTable.HeadClicked) -> None:
+        event.stop()
+        same = event.column == self.order.column
+        column = self.report.columns[event.column]
+        self._sort(Order(event.column, not self.order.descending if same else column.number))
+
+    def action_sort(self, by: int) -> None:
+        """Sort by the next column."""
+        column = (self.order.column + by) % len(self.report.columns)
+        self._sort(Order(column, self.report.columns[column].number))
+
+    def action_reverse(self) -> None:
+        """Sort the other way round."""
+        self._sort(Order(self.order.column, not self.order.descending))
+
+    def _sort(self, order: Order) -> None:
+        self.order = order
+        self.show()
+        direction = "from the largest" if order.descending else "from the smallest"
+        self.monitor.flash(f"sorted by {self.report.columns[order.column].title}, {direction}")
+
+    def action_everything(self) -> None:
+        """Show all rows, or only those that move."""
+        if self.report.still:
+            self.everything = not self.everything
+            self.show()
+            self.monitor.flash("all rows" if self.everything else "only what moved since the baseline")
+        else:
+            self.monitor.flash("all rows are shown")
+
+    def action_filter(self) -> None:
+        """Type words that rows must have."""
+        field = self._field
+        field.add_class("wanted")
+        field.value = self.words
+        self._back = 0
+        field.focus()
+
+    def action_back(self) -> None:
+        """Close what is open: the filter, then the detail."""
+        field = self._field
+        if field.has_class("wanted"):
+            field.value = ""
+            field.remove_class("wanted")
+        elif self.opened is not None:
+            self.opened = None
+        elif self.words:
+            self.words = ""
+        self.show()
+        self.table.focus()
+
+    @on(Input.Changed)
+    def _typed(self, event: Input.Changed) -> None:
+        event.stop()
+        self.words = event.value
+        self.show()
+
+    @on(Input.Submitted)
+    def _entered(self, event: Input.Submitted) -> None:
+        event.stop()
+        if event.value and event.value not in self._history[-1:]:
+            self._history.append(event.value)
+        self._field.set_class(bool(event.value), "wanted")
+        self.table.focus()
+
+    def key_up(self) -> None:
+        """In the filter: the one before."""
+        self._recall(1)
+
+    def key_down(self) -> None:
+        """In the filter: the one after."""
+        self._recall(-1)
+
+    def _recall(self, by: int) -> None:
+        field = self._field
+        if field.has_focus and self._history:
+            self._back = max(min(self._back + by, len(self._history)), 0)
+            field.value = self._history[-self._back] if self._back else ""
+            field.cursor_position = len(field.value)
+
+    def lines(self) -> list[str]:
+        """The lines of VPP's behind the row, or the table."""
+        return self.report.lines(self.opened if self.opened is not None else None)
+
+    def as_text(self) -> str:
+        """The rows, and the detail if it is open."""
+        text = as_text(self.report.columns, self.rows())
+        if self.opened is not None:
+            text += "\n" + "".join(f"{line.rstrip()}\n" for line in self.report.detail(self.store, self.opened, 100))
+        return text
+
+    def as_json(self) -> str:
+        """The rows."""
+        return as_json(self.report.columns, self.rows())
+
+    def layout_state(self) -> dict[str, object]:
+        """How it is sorted, and whether all is shown."""
+        return {
+            "sort": self.report.columns[self.order.column].key,
+            "descending": self.order.descending,
+            "everything": self.everything,
+            "filters": self._history[-20:],
+        }
+
+    def restore(self, state: dict[str, object]) -> None:
+        """Sort as before."""
+        keys = [column.key for column in self.report.columns]
+        if state.get("sort") in keys:
+            self.order = Order(keys.index(str(state["sort"])), state.get("descending") is True)
+        if self.report.still:
+            self.everything = state.get("everything") is True
+        filters = state.get("filters")
+        if isinstance(filters, list):
+            self._history = [each for each in filters if isinstance(each, str)]

@@ -1,0 +1,83 @@
+"""What every tab's content has in common."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from typing import TYPE_CHECKING, ClassVar
+
+from textual.widget import Widget
+
+from vppsh.tui.questions import Question
+
+if TYPE_CHECKING:
+    from vppsh.tui.app import Monitor
+    from vppsh.tui.store import Store
+
+
+class View(Widget):
+    """The content of one tab.
+
+    name_      its word in the tabs
+    questions  what is asked while it is in sight
+    help_text  what `?` says of it
+    """
+
+    name_: ClassVar[str] = ""
+    position: ClassVar[int] = 0
+    DEFAULT_CSS = "View { height: 1fr; }"
+
+    @property
+    def monitor(self) -> Monitor:
+        """The application, as what it is."""
+        from vppsh.tui.app import Monitor
+
+        assert isinstance(self.app, Monitor)
+        return self.app
+
+    @property
+    def store(self) -> Store:
+        """What is known of the target."""
+        return self.monitor.store
+
+    @property
+    def title(self) -> str:
+        """Its word in the tabs."""
+        return self.name_
+
+    @property
+    def questions(self) -> tuple[Question, ...]:
+        """What is asked while it is in sight."""
+        return ()
+
+    @property
+    def help_text(self) -> str:
+        """What `?` says of it."""
+        return ""
+
+    def show(self) -> None:
+        """Draw what is known now."""
+
+    def take_focus(self) -> None:
+        """Put the focus where keys are wanted."""
+
+    def lines(self) -> list[str]:
+        """The lines of VPP's behind what is seen."""
+        return [question.line for question in self.questions]
+
+    def as_text(self) -> str:
+        """What is seen, as text."""
+        return ""
+
+    def as_json(self) -> str:
+        """What is seen, as JSON."""
+        return "[]\n"
+
+    def layout_state(self) -> dict[str, object]:
+        """What is remembered of its layout."""
+        return {}
+
+    def restore(self, state: dict[str, object]) -> None:
+        """Take what was remembered; whatever is not understood is left."""
+
+    def drill(self, key: Hashable) -> None:
+        """Show more about something that another tab led to."""

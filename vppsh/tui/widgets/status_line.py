@@ -1,0 +1,37 @@
+"""The first line: which target, how it is, and what watching it costs."""
+
+from __future__ import annotations
+
+from textual.content import Content
+from textual.widgets import Static
+
+from vppsh.tui.numbers import duration
+from vppsh.tui.questions import VERSION
+from vppsh.tui.store import Store
+
+
+class StatusLine(Static):
+    """One line about the target."""
+
+    DEFAULT_CSS = """
+    StatusLine { height: 1; background: $panel; color: $text; }
+    StatusLine.lost { background: $error; color: $text; }
+    StatusLine.paused { background: $warning; color: $text; }
+    """
+
+    def show(self, store: Store, now: float, interval: float, paused: int | None) -> None:
+        """Draw it; `paused` is how many samples wait, None when the view goes on."""
+        self.set_class(bool(store.lost), "lost")
+        self.set_class(paused is not None and not store.lost, "paused")
+        version = store.value(VERSION)
+        parts = [f"{store.name} {store.where}", version or ""]
+        if store.lost:
+            age = duration(now - store.at) if store.samples else ""
+            parts.append(f"LOST{f' {age} ago' if age else ''}, trying again: {store.lost}")
+        elif paused is not None:
+            parts.append(f"PAUSED, {paused} samples wait")
+        elif store.samples:
+            parts.append(f"every {duration(interval)}, {store.asked} lines took {1000 * store.cost:.0f} ms")
+        else:
+            parts.append("asking ...")
+        self.update(Content(" │ ".join(part for part in parts if part)))

@@ -1,0 +1,134 @@
+"""The one thread that talks to a target: it takes samples, answers lines, and lets an engine of our own run in between."""
+
+from __future__ import annotations
+
+import os
+import select
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future
+from contextlib import suppress
+from typing import TYPE_CHECKING, Protocol
+
+from vppsh.targets.base import Answer, Target
+from vppsh.tui.questions import Question
+from vppsh.tui.sampling import Sample, Sampler
+
+if TYPE_CHECKING:
+    from vppsh.prompt.dataplane import Dataplane
+
+# How long leaving waits for an answer that does not come.
+PATIENCE = 2.0
+
+
+class Feed(Protocol):
+    """Where samples come from: a target, or a recording."""
+
+    def start(self, deliver: Callable[[Sample], None]) -> None:
+        """Begin; `deliver` is called in any thread."""
+        ...
+
+    def want(self, questions: Iterable[Question]) -> None:
+        """What the screen needs from now on."""
+        ...
+
+    def hurry(self) -> None:
+        """A sample now, with everything in it."""
+        ...
+
+    def ask(self, line: str) -> Future[Answer]:
+        """The answer to a line that somebody typed or chose."""
+        ...
+
+    def stop(self) -> None:
+        """End; nothing is delivered afterwards."""
+        ...
+
+
+class Worker:
+    """A target in a thread of its own.
+
+    dataplane  of an engine in this process: it runs while nothing is asked
+    """
+
+    def __init__(self, target: Target, sampler: Sampler, dataplane: Dataplane | None = None) -> None:
+        self._target, self._sampler, self._dataplane = target, sampler, dataplane
+        self._jobs: deque[tuple[str, Future[Answer]]] = deque()
+        self._stopping = threading.Event()
+        self._wait, self._wake = os.pipe()
+        os.set_blocking(self._wait, False)
+        os.set_blocking(self._wake, False)
+        self._thread: threading.Thread | None = None
+
+    def start(self, deliver: Callable[[Sample], None]) -> None:
+        """Begin to take samples."""
+        self._thread = threading.Thread(target=self._run, args=(deliver,), name=f"tui {self._target.name}", daemon=True)
+        self._thread.start()
+
+    def want(self, questions: Iterable[Question]) -> None:
+        """What is asked from now on."""
+        self._sampler.want(questions)
+        self._nudge()
+
+    def hurry(self) -> None:
+        """A sample now, also of what is asked rarely."""
+        self._sampler.hurry()
+        self._nudge()
+
+    def ask(self, line: str) -> Future[Answer]:
+        """Ask a line before the next sample is taken."""
+        future: Future[Answer] = Future()
+        self._jobs.append((line, future))
+        self._nudge()
+        return future
+
+    def stop(self) -> None:
+        """End the thread; an answer that does not come is not waited for."""
+        self._stopping.set()
+        self._nudge()
+        self._target.interrupt()
+        if self._thread is not None:
+            self._thread.join(PATIENCE)
+            if self._thread.is_alive():  # it still has the pipe
+                return
+        for _, future in self._jobs:
+            future.cancel()
+        os.close(self._wait)
+        os.close(self._wake)
+
+    def _nudge(self) -> None:
+        with suppress(BlockingIOError):
+            os.write(self._wake, b"!")
+
+    def _run(self, deliver: Callable[[Sample], None]) -> None:
+        while not self._stopping.is_set():
+            while self._jobs:
+                self._answer(*self._jobs.popleft())
+            if self._sampler.pause <= 0:
+                sample = self._sampler.sample()
+                if not self._stopping.is_set() and (sample.replies or sample.lost):
+                    deliver(sample)
+            self._rest()
+
+    def _answer(self, line: str, future: Future[Answer]) -> None:
+        if not future.set_running_or_notify_cancel():
+            return
+        try:
+            future.set_result(self._target.execute(line))
+        except Exception as error:  # noqa: BLE001 - it is told to whoever asked
+            future.set_exception(error)
+
+    def _rest(self) -> None:
+        """Wait until there is something to do; our own engine runs meanwhile."""
+        pause = self._sampler.pause
+        waited_for = [self._wait]
+        if self._dataplane is not None:
+            pause = min(pause, self._dataplane.run_slice())
+            devices = self._dataplane.descriptor
+            if devices is not None:
+                waited_for.append(devices)
+        ready = select.select(waited_for, [], [], min(pause, 1.0))[0]
+        if self._wait in ready:
+            with suppress(BlockingIOError):
+                os.read(self._wait, 512)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import urllib3
@@ -90,10 +91,33 @@ class Api:
             items = self._core.list_namespaced_pod(namespace, label_selector=selector, **self._options).items
         return [_pod(item) for item in items]
 
-    def resource(self, path: str) -> Any:
-        """Whatever has this path, as the server's JSON has it."""
-        with reaching(path):
-            return self._client.call_api(path, "GET", auth_settings=["BearerToken"], response_type="object", **self._options)[0]
+    def resources(self) -> dict[str, Callable[[], Any]]:
+        """Requests for what there is to know about the cluster around VPP, by names: each gives JSON or raises ClusterError."""
+        from kubernetes import client
+
+        core, namespace = self._core, self.settings.namespace
+        apps, custom = client.AppsV1Api(self._client), client.CustomObjectsApi(self._client)
+        methods: dict[str, Callable[..., Any]] = {
+            "version": client.VersionApi(self._client).get_code,
+            "nodes": core.list_node,
+            "pods": core.list_pod_for_all_namespaces,
+            "services": core.list_service_for_all_namespaces,
+            "installations": partial(custom.list_cluster_custom_object, "operator.tigera.io", "v1", "installations"),
+            "cni-config": partial(core.read_namespaced_config_map, "cni-config", self.settings.felix_namespace),
+            "calico-vpp-config": partial(core.read_namespaced_config_map, "calico-vpp-config", namespace),
+            "calico-vpp-node": partial(apps.read_namespaced_daemon_set, "calico-vpp-node", namespace),
+        }
+        return {name: partial(self._json, name, method) for name, method in methods.items()}
+
+    def _json(self, what: str, method: Callable[..., Any]) -> Any:
+        """What the server answers, not made into the library's own objects."""
+        with reaching(what):
+            answer = method(_preload_content=False, **self._options)
+            try:
+                body = answer.read(decode_content=True)
+            finally:
+                answer.release_conn()
+            return json.loads(body)
 
     def config_map(self, name: str) -> dict[str, str]:
         """The data of a config map."""
@@ -116,11 +140,14 @@ class Api:
 
     def execute(self, pod: Pod, container: str, words: Sequence[str], *, stdin: bool, tty: bool) -> Any:
         """Start a command in a container; the client's WebSocket to it (WSClient)."""
+        from kubernetes import client
         from kubernetes.stream import stream
 
+        # `stream` turns all requests of its client into WebSockets for a moment, those of other threads too: it gets one of its own.
+        core: Any = client.CoreV1Api(client.ApiClient(self._client.configuration))
         with reaching(f"exec in {pod.name}/{container}"):
             return stream(
-                self._core.connect_get_namespaced_pod_exec, pod.name, pod.namespace, container=container, command=list(words),
+                core.connect_get_namespaced_pod_exec, pod.name, pod.namespace, container=container, command=list(words),
                 stdin=stdin, stdout=True, stderr=not tty, tty=tty, binary=True, _preload_content=False, **self._options,
             )  # fmt: skip
 

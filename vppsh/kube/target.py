@@ -84,9 +84,14 @@ class PodTarget:
             running.wake()
 
     def close(self) -> None:
-        """Leave."""
-        with self._lock:
-            self._drop()
+        """Leave; a line that still waits for its answer is left waiting, and its session with it."""
+        if self._lock.acquire(blocking=False):
+            try:
+                self._drop()
+            finally:
+                self._lock.release()
+        else:
+            self.interrupt()
 
     def _words(self, *line: str) -> list[str]:
         settings = self._api.settings

@@ -87,7 +87,7 @@ def test_drops_without_a_counter() -> None:
     silent = knowledge().silent("cnat-input-ip4", "ip4-drop")
     assert silent is not None
     assert "policy" in silent.says
-    assert knowledge().silent("ip4-lookup", "ip4-drop") is None
+    assert knowledge().silent("ip4-input", "ip4-drop") is None
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from vppsh.traces.follow import follow
 from vppsh.traces.journeys import chosen, journeys_value, show_journeys
 from vppsh.traces.model import Packet
 from vppsh.traces.report import Question, Request, answer, answer_diff
-from vppsh.traces.source import open_trace
+from vppsh.traces.source import live_answers, open_trace
 from vppsh.traces.text import Item
 from vppsh.traces.top import KINDS
 
@@ -43,7 +43,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--filter", metavar="EXPR", help="only packets that fulfil this: 'host 10.0.0.2 and port 53 and dropped'")
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--list", action="store_true", help="a line for each packet: number, time, addresses, what became of it")
-    what.add_argument("--explain", action="store_true", help="why packets ended as they did: in words, what decided, what to check next")
+    what.add_argument(
+        "--explain", metavar="N", nargs="?", type=_count, const=0,
+        help="why packets (or packet N) ended as they did: in words, what decided, what to look at next; a running VPP is asked for it",
+    )  # fmt: skip
     what.add_argument("--group", action="store_true", help="packets of one path together, with counts and the time of each step")
     what.add_argument("--top", metavar="KIND", choices=tuple(KINDS), help=f"the most frequent: {', '.join(KINDS)}")
     what.add_argument("--diff", metavar="OTHER", help="compare the files with this one: paths that appear, vanish, change")
@@ -85,7 +88,7 @@ def _request(options: argparse.Namespace, form: str) -> Request:
     keep = compile_filter(options.filter) if options.filter is not None else None
     asked = (
         (options.list, Question.LIST),
-        (options.explain, Question.EXPLAIN),
+        (options.explain is not None, Question.EXPLAIN),
         (options.group, Question.GROUP),
         (options.top, Question.TOP),
     )
@@ -95,7 +98,10 @@ def _request(options: argparse.Namespace, form: str) -> Request:
     if form in ("dot", "tree"):
         question = Question.DOT if form == "dot" else Question.TREE
     width = shutil.get_terminal_size((100, 24)).columns
-    return Request(question, keep, options.top or "", options.max, form == "json", width)
+    request = Request(question, keep, options.top or "", options.max, form == "json", width)
+    if options.explain is not None:
+        request.number, request.ask = options.explain or None, live_answers(options.files)
+    return request
 
 
 def _items(names: Iterable[str]) -> Iterator[Item]:
@@ -107,9 +113,12 @@ def _items(names: Iterable[str]) -> Iterator[Item]:
 
 
 def _status(request: Request, options: argparse.Namespace) -> int:
-    if request.count["kept"]:
+    if request.count["kept"] and (not options.explain or request.count["shown"]):
         return ExitStatus.OK
     names = ", ".join(options.files)
+    if options.explain and request.count["kept"]:
+        sys.stderr.write(f"vppsh: {names}: there is no packet {options.explain} among {request.count['kept']}\n")
+        return ExitStatus.FAILED
     reason = f"none of {request.count['read']} packets fulfils the filter" if request.count["read"] else "there are no packets in it"
     sys.stderr.write(f"vppsh: {names}: {reason}\n")
     return ExitStatus.FAILED

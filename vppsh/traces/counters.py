@@ -7,8 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from vppsh.traces.meaning import Counter as Entry
-from vppsh.traces.meaning import Kind, table
+from vppsh.knowledge import Kind, Reason, knowledge
 
 # Count, node and reason in columns, severity; threads repeat the table.
 LINE = re.compile(r"^\s*(\d{1,20})\s+(\S+)\s{2,}(\S.*?)\s+(?:error|warn|info)\s*$", re.MULTILINE)
@@ -22,7 +21,7 @@ class Counted:
     node: str
     reason: str
     count: int
-    entry: Entry | None
+    entry: Reason | None
 
     @property
     def kind(self) -> Kind | None:
@@ -35,7 +34,7 @@ def counters(text: str) -> Iterator[Counted]:
     counts: Counter[tuple[str, str]] = Counter()
     for line in LINE.finditer(text):
         counts[line[2], line[3]] += int(line[1])
-    found = [Counted(node, reason, count, table().find(node, reason)) for (node, reason), count in counts.items()]
+    found = [Counted(node, reason, count, knowledge().find(node, reason)) for (node, reason), count in counts.items()]
     return iter(sorted(found, key=lambda each: (ORDER[each.kind], -each.count)))
 
 
@@ -48,5 +47,5 @@ def show_counters(text: str, kind: Kind | None = None) -> str:
     for each in chosen:
         lines.append(f"{each.count:>10}  {each.kind.value if each.kind else '?':<5} {each.node}: {each.reason}")
         if each.entry is not None:
-            lines.append(f"{'':>10}        {each.entry.words}")
+            lines.append(f"{'':>10}        {each.entry.says}")
     return "\n".join(lines) + "\n"

@@ -1,191 +1,307 @@
-"""Why a packet ended as it did: the verdict, where, in words, what decided, and what to check next."""
+"""Why a packet fared as it did: verdict, place, reason in words, what decided, and what to look at next.
+
+The words come from vppsh/knowledge, the values in them from the packet's own trace. Who has the dataplane at
+hand (an engine, a CLI socket) gives a function that asks it, and what decided is shown as it is there now.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
-from string import Formatter
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from textwrap import wrap
 from types import MappingProxyType
 from typing import Any
 
-from vppsh.traces.fields import Role, role_of
-from vppsh.traces.flows import first_flow, packet_flows
+from vppsh.knowledge import Deciding, Reason, SilentDrop, knowledge
+from vppsh.traces.flows import first_flow, flows
 from vppsh.traces.groups import plural
-from vppsh.traces.meaning import Counter, Kind, table
-from vppsh.traces.model import Packet, Step
-from vppsh.traces.verdict import Ending, Outcome, Verdict, verdict
+from vppsh.traces.headers import Value
+from vppsh.traces.model import Packet
+from vppsh.traces.scene import deciding_step, scene
+from vppsh.traces.verdict import ON_THE_WAY_OUT, Ending, Outcome, Verdict, verdict
 
-# What a verdict says by itself, where no counter says more.
-WORDS: Mapping[Outcome, str] = MappingProxyType(
+Ask = Callable[[str], str | None]
+"""Answers a `show` line; None when that failed."""
+
+WIDTH = 110
+INDENT = 16
+QUOTED_LINES = 16
+NUMBERS = 8
+SLOT = re.compile(r"\{(\w+)(?::(\w+))?\}")
+QUOTED = re.compile(r"`([^`']+)`")
+FIB_OF = re.compile(r"\bshow ip6? fib (?=SOURCE|DESTINATION|ADDRESS)")
+# The words that stand for values in what the table says to look at.
+STANDING_FOR: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
-        Outcome.SENT: "The packet was forwarded.",
-        Outcome.DROPPED: "The packet was dropped, and no counter says more than the node's name.",
-        Outcome.PUNTED: "The packet was punted: VPP does not handle it itself.",
-        Outcome.REFUSED: "The packet was dropped, and an ICMP error was sent back.",
-        Outcome.ANSWERED: "The packet asked for something, and the answer was sent.",
-        Outcome.DELIVERED: "The packet was for VPP itself and has arrived.",
-        Outcome.HELD: "The packet waits here: for its other fragments, or for a decision.",
-        Outcome.HANDED_OFF: "The packet was handed on to another thread; its trace goes on there.",
-        Outcome.CAPTURED: "The capture says that the packet was there, no more.",
-        Outcome.UNFINISHED: "The trace stops in the middle: it is cut off, or the next node does not trace.",
+        "DESTINATION": ("destination",),
+        "SOURCE": ("source",),
+        "ADDRESS": ("arp_source", "destination"),
+        "IF": ("interface",),
+        "INDEX": ("sa",),
+        "LABEL": ("label",),
+        "PORT": ("port",),
+    }
+)
+# VPP's counter of drops that no other one belongs to, and that nothing can be told from.
+UNCOUNTED = ("", "null-node")
+# Reasons to punt that nobody is registered for, and the counter that says what happened before.
+NOBODY_WANTS: Mapping[str, str] = MappingProxyType(
+    {"ipsec4-no-such-tunnel": "no matching tunnel", "ipsec6-no-such-tunnel": "no matching tunnel"}
+)
+ENDED = MappingProxyType(
+    {
+        Outcome.SENT: "it left by {interface}",
+        Outcome.ANSWERED: "it asked for something that this node knows, and the answer left by {interface}",
+        Outcome.DELIVERED: "it was for this node: a transport or service took it, which is where its trace ends",
+        Outcome.HELD: "a fragment that waits for the others of its packet; it is dropped when they do not come in time",
+        Outcome.HANDED_OFF: "it goes on in another thread: the rest is in a trace there",
+        Outcome.CAPTURED: "a capture says that it was there, and nothing of its way",
+        Outcome.UNFINISHED: "the trace stops here: it is cut off, or {node} took the packet without a word",
+        Outcome.PUNTED: "it was handed out of the dataplane",
+        Outcome.REFUSED: "the sender is told that it was dropped",
+        Outcome.DROPPED: "it was dropped",
     }
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Explanation:
-    """Why a packet ended as it did.
+    """What is to be said of a packet.
 
-    counter  the entry of the table of counters, when there is one
-    words    what happened, in a sentence
-    decided  the object that decided: a route, an adjacency, an association, a rule; empty when the trace does not tell
-    check    lines to type next
+    position  of the step that decided
+    node      the node of that step
+    why       the reason in words
+    seen      the values of the packet that the decision went by
+    decided   the object that decided: a route, an adjacency, an SA, a rule; empty when the trace does not tell
+    show      the command that shows the object, the packet's own values in it
+    shown     what the dataplane answered to that, if it was asked
+    causes    what usually brings it about
+    check     what to look at next, the packet's own values in the commands
+    way       where the packet changed its addresses: tunnels, translations
     """
 
+    packet: Packet
     verdict: Verdict
-    counter: Counter | None
-    words: str
-    decided: str
-    check: tuple[str, ...]
+    position: int
+    node: str
+    why: str
+    seen: str = ""
+    decided: str = ""
+    show: str = ""
+    shown: str = ""
+    causes: tuple[str, ...] = ()
+    check: tuple[str, ...] = ()
+    way: tuple[str, ...] = ()
 
-    @property
-    def kind(self) -> Kind | None:
-        """What the counter says of the packet: lost, punted, or mere information."""
-        return self.counter.kind if self.counter is not None else None
 
-
-def explain(packet: Packet) -> Explanation:
-    """Why a packet ended as it did, as far as its trace and the table of counters tell."""
+def explain(packet: Packet, ask: Ask | None = None) -> Explanation:
+    """Why a packet fared as it did. With `ask`, the object that decided is looked up."""
     found = verdict(packet)
-    counted = _counted(found)
-    counter = table().find(counted.counter, counted.reason, found.ending.node) if counted is not None else None
-    values = _values(packet, found.ending)
-    words = counter.words if counter is not None else WORDS[found.outcome]
-    lines = [_filled(line, values) for line in counter.check] if counter is not None else []
-    return Explanation(found, counter, words, _decided(packet, found.ending), tuple(line for line in lines if line is not None))
+    ending = found.ending
+    position = deciding_step(packet, ending)
+    node = packet.steps[position].node if packet.steps else ""
+    facts = scene(packet, position)
+    reason = _reason(packet, ending, position, facts)
+    text = ending.reason if not isinstance(reason, Reason) else reason.text
+    fitting = _fitting(node, ending, text)
+    deciding = next((each for each in fitting if each.what and _complete(f"{each.what} {each.show}", facts)), None)
+    show = _filled(deciding.show, facts) if deciding is not None else ""
+    return Explanation(
+        packet,
+        found,
+        position,
+        node,
+        why=_why(ending, reason, node),
+        seen=_seen(packet, ending, fitting, facts),
+        decided=_filled(deciding.what, facts) if deciding is not None else "",
+        show=show,
+        shown=(ask(show) or "").strip("\n") if ask is not None and show else "",
+        causes=tuple([_own(line, facts) for line in reason.causes]) if reason is not None else (),
+        check=tuple([_own(line, facts) for line in reason.check]) if reason is not None else (),
+        way=_way(packet, position if ending.outcome in (Outcome.DROPPED, Outcome.PUNTED) else ending.step),
+    )
 
 
-def _counted(found: Verdict) -> Ending | None:
-    """The ending that names a counter: a refused packet's is that of the drop beside the error that was sent."""
-    if found.ending.counter:
-        return found.ending
-    return next((each for each in found.endings if each.counter), None) if found.outcome is Outcome.REFUSED else None
-
-
-def _steps(packet: Packet, ending: Ending) -> list[Step]:
-    """The steps up to the decision: those of an ICMP error that was made because of it are another packet's."""
+def _reason(packet: Packet, ending: Ending, position: int, facts: Mapping[str, Value]) -> Reason | SilentDrop | None:
+    """What is known of an ending: by its counter, by the ICMP error that the sender got, else by the nodes on either side."""
+    known = knowledge()
+    if ending.outcome in (Outcome.DROPPED, Outcome.PUNTED) and ending.counter not in UNCOUNTED:
+        node = packet.steps[position].node
+        unwanted = NOBODY_WANTS.get(str(packet.steps[ending.step - 1].fields.values.get("reason_name", ""))) if ending.step else None
+        return (known.find(node, unwanted) if unwanted else None) or known.find(ending.counter, ending.reason)
     if ending.outcome is Outcome.REFUSED:
-        made = next((position for position, step in enumerate(packet.steps) if role_of(step.node) is Role.ERROR), len(packet.steps))
-        return packet.steps[:made]
-    return packet.steps[: ending.step + 1]
-
-
-def _values(packet: Packet, ending: Ending) -> dict[str, Any]:
-    """What is known of a packet: its addresses, and the values of its steps up to its end, the last ones first."""
-    values: dict[str, Any] = {}
-    steps = _steps(packet, ending)
-    for step in steps:
-        values.update({name: value for name, value in step.fields.values.items() if name not in ("source", "destination")})
-    flow = first_flow(packet)
-    if flow is not None:
-        values.update(
-            {"source": flow.source, "destination": _last_destination(steps, flow.destination), "ip": "ip6" if ":" in flow.source else "ip"}
-        )
-    return values
-
-
-def _last_destination(steps: list[Step], first: str) -> str:
-    """The destination that was looked up: that of the last lookup, after translations and tunnels."""
-    for step in reversed(steps):
-        if step.node.endswith("-lookup"):
-            for header in step.fields.headers:
-                if header.name in ("ip4", "ip6"):
-                    return str(header.destination)
-    return first
-
-
-def _filled(text: str, values: Mapping[str, Any]) -> str | None:
-    """A text with its values, None when one is missing or says that there is none (-1)."""
-    names = [name for _, name, _, _ in Formatter().parse(text) if name]
-    if any(name not in values or values[name] == -1 for name in names):
+        told = known.refusal(ending.reason.removeprefix("ICMP "), 6 if facts.get("version") == 6 else 4)
+        if told is not None:
+            return told
+    if ending.outcome not in (Outcome.DROPPED, Outcome.PUNTED, Outcome.REFUSED) or not packet.steps:
         return None
-    return text.format_map(values)
+    node = packet.steps[position].node
+    following = next((step.node for step in packet.steps[position + 1 :]), "")
+    return known.silent(node, following) or (known.find(ending.counter, ending.reason) if ending.counter else None)
 
 
-def _decided(packet: Packet, ending: Ending) -> str:
-    """What decided: of the steps up to the deciding one, the last that tells."""
-    steps = _steps(packet, ending)
-    last = next((position for position in range(len(steps) - 1, -1, -1) if steps[position].node == ending.node), len(steps) - 1)
-    for step in reversed(steps[: last + 1]):
-        for decider in table().deciders_of(step.node, ending.node):
-            found = _filled(decider.text, _of_step(packet, step))
-            if found is not None:
-                return f"{step.node}: {found}"
-    return ""
+def _why(ending: Ending, reason: Reason | SilentDrop | None, node: str) -> str:
+    if reason is not None:
+        return reason.says
+    if ending.counter:
+        return f"{ending.counter} counts it as `{ending.reason}'; nothing more is known of this counter"
+    return ENDED[ending.outcome].format(interface=ending.interface, node=node)
 
 
-def _of_step(packet: Packet, step: Step) -> dict[str, Any]:
-    """The values of a step, and the addresses of the header that it prints, or else of the packet's first."""
-    values: dict[str, Any] = {}
-    flow = first_flow(packet)
-    if flow is not None:
-        values = {"source": flow.source, "destination": flow.destination}
-    for header in step.fields.headers:
-        if header.name in ("ip4", "ip6"):
-            values = {"source": header.source, "destination": header.destination}
-            break
-    return {**values, **step.fields.values}
+def _fitting(node: str, ending: Ending, text: str) -> list[Deciding]:
+    """What the node may have decided by, and the one whose counter it is, when a node counts for another or left no trace."""
+    if ending.outcome in (Outcome.CAPTURED, Outcome.UNFINISHED, Outcome.HANDED_OFF):
+        return []
+    names = dict.fromkeys((node, ending.counter, ending.node) if ending.counter not in UNCOUNTED else (node, ending.node))
+    return [each for name in names if name for each in knowledge().decided_by(name, text)]
+
+
+def _seen(packet: Packet, ending: Ending, fitting: Iterable[Deciding], facts: Mapping[str, Value]) -> str:
+    """The packet's values that the decision went by."""
+    if ending.outcome is Outcome.SENT:
+        last = scene(packet, ending.step)
+        return _filled("adjacency {adjacency}: {via}", last) if _complete("{adjacency} {via}", last) else ""
+    return next((_filled(each.seen, facts) for each in fitting if each.seen and _complete(each.seen, facts)), "")
+
+
+def _complete(text: str, facts: Mapping[str, Value]) -> bool:
+    return all(slot[1] in facts for slot in SLOT.finditer(text))
+
+
+def _filled(text: str, facts: Mapping[str, Value]) -> str:
+    return SLOT.sub(lambda slot: format(facts[slot[1]], slot[2] or ""), text) if _complete(text, facts) else ""
+
+
+def _own(line: str, facts: Mapping[str, Value]) -> str:
+    """A line of what to look at, with the packet's own values in its commands."""
+    return QUOTED.sub(lambda quoted: f"`{_command(quoted[1], facts)}`", line)
+
+
+def _command(command: str, facts: Mapping[str, Value]) -> str:
+    fib = f"index {facts['fib']!s} " if "fib" in facts else ""
+    command = FIB_OF.sub(f"show {facts['ip']!s} fib {fib}", command)
+    for word, names in STANDING_FOR.items():
+        value = next((facts[name] for name in names if name in facts), None)
+        if value is not None:
+            command = re.sub(rf"\b{word}\b", str(value), command)
+    return command
+
+
+def _way(packet: Packet, last: int) -> tuple[str, ...]:
+    """Where a packet's addresses changed on its way to a step: the first node of each."""
+    changes: dict[str, str] = {}
+    for each in flows(packet):
+        node = packet.steps[each.step].node
+        # Nodes that drop print whatever lies there as an IP header.
+        if each.step <= last and node not in ON_THE_WAY_OUT:
+            changes.setdefault(str(each.flow), node)
+    return tuple([f"{flow}  (from {node} on)" for flow, node in changes.items()]) if len(changes) > 1 else ()
 
 
 @dataclass(slots=True)
 class _Alike:
-    """Packets with one explanation."""
+    """Packets with one explanation: that of the first, their numbers as far as they are shown, and how many there are."""
 
-    explanation: Explanation
-    packets: list[Packet] = field(default_factory=list)
+    first: Explanation
+    numbers: list[int]
+    packets: int = 0
 
 
-def show_explanations(packets: Iterable[Packet], limit: int | None = None) -> Iterator[str]:
-    """Explanations as text, the most frequent first; packets that ended alike are told together."""
+def show_explanations(
+    packets: Iterable[Packet], limit: int | None = None, number: int | None = None, ask: Ask | None = None
+) -> Iterator[str]:
+    """Explanations as text, the most frequent first; packets that ended alike are told together. With a number, of that packet only."""
     alike: dict[tuple[str, str, str], _Alike] = {}
-    for packet in packets:
-        found = explain(packet)
-        key = (str(found.verdict), found.words, found.decided)
-        alike.setdefault(key, _Alike(found)).packets.append(packet)
-    ordered = sorted(alike.values(), key=lambda each: -len(each.packets))
+    for own, found in explained(packets, number, None):
+        each = alike.setdefault((str(found.verdict), found.why, found.decided), _Alike(found, []))
+        each.packets += 1
+        if len(each.numbers) <= NUMBERS:
+            each.numbers.append(own)
+    ordered = sorted(alike.values(), key=lambda each: -each.packets)
+    answers: dict[str, str] = {}
     for each in ordered[:limit]:
-        yield _text(each)
+        show = each.first.show
+        if ask is not None and show and show not in answers:
+            answers[show] = (ask(show) or "").strip("\n")
+        yield _text(each, answers.get(show, ""))
     if limit is not None and len(ordered) > limit:
         yield f"{len(ordered) - limit} more\n"
 
 
-def _text(alike: _Alike) -> str:
-    found = alike.explanation
-    numbers = [str(packet.number) for packet in alike.packets if packet.number is not None]
-    shown = f" ({', '.join(numbers[:8])}{' ...' if len(numbers) > 8 else ''})" if numbers else ""
-    about = dict.fromkeys(str(flow) for flow in packet_flows(alike.packets[0]))
-    lines = [f"{plural(len(alike.packets), 'packet')}{shown}: {found.verdict}"]
-    lines += [f"    {'such as':<9} {flow}" for flow in list(about)[:1]]
-    lines.append(f"    {'why':<9} {found.words}")
-    if found.decided:
-        lines.append(f"    {'decided':<9} {found.decided}")
-    if found.counter is not None and found.counter.causes:
-        lines.append(f"    {'often':<9} {found.counter.causes}")
-    lines += [f"    {'check' if position == 0 else '':<9} {line}" for position, line in enumerate(found.check)]
+def _text(alike: _Alike, shown: str) -> str:
+    """What is to be said of packets, a line or some for each thing."""
+    found = alike.first
+    numbers = ", ".join(str(number) for number in alike.numbers[:NUMBERS])
+    more = " ..." if len(alike.numbers) > NUMBERS else ""
+    lines = [f"{plural(alike.packets, 'packet')} ({numbers}{more}): {found.verdict}"]
+    lines += _item("such as", str(first_flow(found.packet) or frame_kind(found.packet)))
+    lines += _item("where", _where(found))
+    lines += _item("why", found.why)
+    lines += _item("seen", found.seen)
+    lines += _item("way", *found.way)
+    lines += _item("decided by", found.decided)
+    answer = shown.splitlines()
+    lines += [f"{'':{INDENT}}| {line}".rstrip() for line in answer[:QUOTED_LINES]]
+    if len(answer) > QUOTED_LINES:
+        lines.append(f"{'':{INDENT}}| ({len(answer) - QUOTED_LINES} lines more)")
+    lines += _item("because of", *found.causes)
+    shows = (f"`{found.show}`",) if found.show and not any(f"`{found.show}`" in line for line in found.check) else ()
+    lines += _item("look at", *shows, *found.check)
     return "\n".join(lines) + "\n\n"
 
 
-def explanation_value(packet: Packet) -> dict[str, Any]:
+def frame_kind(packet: Packet) -> str:
+    """What a packet without an IP header is: the first line that says it."""
+    for step in packet.steps:
+        for header in step.fields.headers:
+            if header.name == "arp":
+                return f"arp {header.values.get('opcode')!s} {header.source} -> {header.destination}"
+            if header.name == "ethernet":
+                return f"{header.values.get('type')!s} {header.source} -> {header.destination}"
+    return "?"
+
+
+def _item(title: str, *entries: str) -> list[str]:
+    """Entries below each other, with their title beside the first."""
+    lines = []
+    for at, entry in enumerate(each for each in entries if each):
+        head = f"    {title if at == 0 else '':<{INDENT - 4}}"
+        lines += wrap(entry, WIDTH, initial_indent=head, subsequent_indent=" " * len(head), break_long_words=False, break_on_hyphens=False)
+    return lines
+
+
+def _where(found: Explanation) -> str:
+    """The path, with the node that decided in brackets."""
+    path = [f"[{node}]" if at == found.position else node for at, node in enumerate(found.packet.path)]
+    return " -> ".join(path)
+
+
+def explanation_value(number: int, found: Explanation) -> dict[str, Any]:
     """An explanation as plain lists, dicts and texts."""
-    found = explain(packet)
+    ending = found.verdict.ending
     return {
-        "number": packet.number,
-        "verdict": str(found.verdict),
-        "outcome": found.verdict.outcome.value,
-        "node": found.verdict.ending.node,
-        "kind": found.kind.value if found.kind else None,
-        "why": found.words,
-        "decided": found.decided,
-        "causes": found.counter.causes if found.counter else "",
+        "number": number,
+        "verdict": ending.outcome.value,
+        "text": str(found.verdict),
+        "node": found.node,
+        "step": found.position,
+        "path": list(found.packet.path),
+        "counter": f"{ending.counter}: {ending.reason}" if ending.counter else None,
+        "why": found.why,
+        "seen": found.seen or None,
+        "decided_by": found.decided or None,
+        "show": found.show or None,
+        "shown": found.shown or None,
+        "causes": list(found.causes),
         "check": list(found.check),
+        "way": list(found.way),
     }
+
+
+def explained(packets: Iterable[Packet], number: int | None = None, ask: Ask | None = None) -> Iterator[tuple[int, Explanation]]:
+    """Explanations of packets, or of the one with a number, each with its number: where a trace has none, its place."""
+    for position, packet in enumerate(packets, 1):
+        own = position if packet.number is None else packet.number
+        if number is None or own == number:
+            yield own, explain(packet, ask)

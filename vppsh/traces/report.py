@@ -14,7 +14,7 @@ from itertools import islice
 from typing import Any
 
 from vppsh.traces.compare import Comparison, compare, show_comparison
-from vppsh.traces.explain import explanation_value, show_explanations
+from vppsh.traces.explain import Ask, explained, explanation_value, frame_kind, show_explanations
 from vppsh.traces.expression import Predicate
 from vppsh.traces.flows import first_flow
 from vppsh.traces.graph import dot, picture
@@ -49,7 +49,9 @@ class Request:
     kind     of a top list
     limit    how many packets, groups or lines at most
     as_json  values instead of text
-    count    how many packets there were, and how many were kept: filled in by the answer
+    number   of the only packet to explain
+    ask      answers `show` lines, where the dataplane that the trace is of is at hand
+    count    how many packets there were (read), were kept, and how many explanations were shown: filled in by the answer
     """
 
     question: Question = Question.PACKETS
@@ -58,6 +60,8 @@ class Request:
     limit: int | None = None
     as_json: bool = False
     width: int = WIDTH
+    number: int | None = None
+    ask: Ask | None = None
     count: Counter[str] = field(default_factory=Counter)
 
     def kept(self, items: Iterable[Item]) -> Iterator[Packet]:
@@ -94,12 +98,20 @@ def answer(request: Request, items: Iterable[Item]) -> Iterator[str]:
         case Question.TREE:
             yield picture(Groups(request.kept(items)), request.width)
         case Question.EXPLAIN:
-            if request.as_json:
-                yield from (json.dumps(explanation_value(packet), ensure_ascii=False) + "\n" for packet in request.kept(items))
-            else:
-                yield from show_explanations(request.kept(items), request.limit)
+            for piece in _explanations(request, items):
+                request.count["shown"] += 1
+                yield piece
         case Question.DOT:
             yield dot(Groups(request.kept(items)))
+
+
+def _explanations(request: Request, items: Iterable[Item]) -> Iterator[str]:
+    """Why packets ended as they did: those that ended alike together, or as values each for itself."""
+    if request.as_json:
+        found = explained(request.kept(items), request.number, request.ask)
+        yield from (json.dumps(explanation_value(number, each), ensure_ascii=False) + "\n" for number, each in found)
+    else:
+        yield from show_explanations(request.kept(items), request.limit, request.number, request.ask)
 
 
 def _packets(request: Request, items: Iterable[Item]) -> Iterator[str]:
@@ -134,18 +146,7 @@ def _list(request: Request, items: Iterable[Item]) -> Iterator[str]:
                 + "\n"
             )
         else:
-            yield f"{number:>6}  {_stamp(packet):>15}  {flow or packet_kind(packet)!s:48}  {verdict(packet)}\n"
-
-
-def packet_kind(packet: Packet) -> str:
-    """What a packet without an IP header is: the first line that says it."""
-    for step in packet.steps:
-        for header in step.fields.headers:
-            if header.name == "arp":
-                return f"arp {header.values.get('opcode')!s} {header.source} -> {header.destination}"
-            if header.name == "ethernet":
-                return f"{header.values.get('type')!s} {header.source} -> {header.destination}"
-    return "?"
+            yield f"{number:>6}  {_stamp(packet):>15}  {flow or frame_kind(packet)!s:48}  {verdict(packet)}\n"
 
 
 def _stamp(packet: Packet) -> str:

@@ -9,11 +9,11 @@ import itertools
 import os
 import sys
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import cast
 
-from vppsh.errors import InputFileError
+from vppsh.errors import InputFileError, TargetError
 from vppsh.traces.captures import Record, is_capture, read_capture
 from vppsh.traces.dispatch import LINK_VPP, read_dispatch
 from vppsh.traces.jsonl import read_lines
@@ -166,11 +166,35 @@ class LiveTrace:
 
 def open_trace(name: str) -> TraceFile | LiveTrace:
     """A file, `-` for standard input, or the CLI socket of a running VPP."""
+    return LiveTrace(name) if _is_live(name) else TraceFile(name)
+
+
+def _is_live(name: str) -> bool:
     try:
-        live = name != "-" and Path(name).is_socket()
+        return name != "-" and Path(name).is_socket()
     except (OSError, ValueError):
-        live = False
-    return LiveTrace(name) if live else TraceFile(name)
+        return False
+
+
+def live_answers(names: Sequence[str]) -> Callable[[str], str | None] | None:
+    """Asks the running VPP whose CLI socket is the only source; None when files are read.
+
+    The answer is None when VPP refused the line or cannot be reached any more: the trace is in hand, and worth more than the answer.
+    """
+    if len(names) != 1 or not _is_live(names[0]):
+        return None
+
+    def ask(line: str) -> str | None:
+        from vppsh.targets.cli_socket import SocketTarget
+        from vppsh.targets.verdict import refused
+
+        try:
+            answer = b"".join(SocketTarget(names[0]).once(line)).decode(errors="surrogateescape").replace("\r", "")
+        except TargetError:
+            return None
+        return None if refused(line, answer) else answer
+
+    return ask
 
 
 def _open(name: str) -> io.BufferedReader:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from vppsh.commands.context import ShellContext
 from vppsh.errors import CommandError
 from vppsh.grammar.arguments import Args, choice, optional
+from vppsh.knowledge import Kind
 from vppsh.registry import command
 from vppsh.traces.counters import show_counters
-from vppsh.traces.meaning import Kind
 
 KINDS = {kind.value: kind for kind in Kind}
 

@@ -15,7 +15,7 @@ from vppsh.traces.text import Item, read_text
 from vppsh.traces.top import KINDS
 
 HERE = "the trace buffer"
-USAGE = "%trace [list | explain | group | tree | dot | json | top KIND | diff FILE] [max N] [FILE ...] [filter EXPRESSION]"
+USAGE = "%trace [list | explain [N] | group | tree | dot | json | top KIND | diff FILE] [max N] [FILE ...] [filter EXPRESSION]"
 
 
 @command("%trace", optional(rest_of_line("line")), help=USAGE)
@@ -25,7 +25,9 @@ def percent_trace(ctx: ShellContext, args: Args) -> str:
     Behind `filter` everything up to the end of the line is the expression: host 10.0.0.2 and port 53 and dropped.
     """
     asked = _Words(args.line or "")
-    request = Request(asked.question, None, asked.kind, asked.limit, asked.as_json)
+    request = Request(asked.question, None, asked.kind, asked.limit, asked.as_json, number=asked.number)
+    if not asked.files:
+        request.ask = lambda line: _shown(ctx, line)
     try:
         request.keep = compile_filter(asked.expression) if asked.expression is not None else None
         if asked.other is not None:
@@ -36,6 +38,8 @@ def percent_trace(ctx: ShellContext, args: Args) -> str:
         raise CommandError(str(error)) from error
     if not request.count["read"]:
         return "no packets in the trace\n"
+    if request.count["kept"] and not text:
+        return f"there is no packet {asked.number} among them\n"
     return text if request.count["kept"] else f"none of {request.count['read']} packets fulfils the filter\n"
 
 
@@ -49,6 +53,7 @@ class _Words:
         self.kind = ""
         self.other: str | None = None
         self.limit: int | None = None
+        self.number: int | None = None
         self.as_json = False
         self.files: list[str] = []
         words = iter(before.split())
@@ -70,8 +75,16 @@ class _Words:
                 if not count.isdecimal() or not int(count):
                     raise CommandError(f"expected a number after max, got `{count}'")
                 self.limit = int(count)
+            elif word.isdecimal() and self.question is Question.EXPLAIN and self.number is None:
+                self.number = int(word)
             else:
                 self.files.append(word)
+
+
+def _shown(ctx: ShellContext, line: str) -> str | None:
+    """What the session's target answers to a line; None when it refused it."""
+    answer = ctx.session.execute_nested(line)
+    return None if answer.failed else answer.text
 
 
 def _items(ctx: ShellContext, files: list[str]) -> Iterator[Item]:

@@ -117,7 +117,7 @@ def test_errors_show_what_moved_and_all_when_wanted(tmp_path: Path, monkeypatch:
         assert not answer.failed, answer.text
 
     async def script(pilot: Pilot[None], monitor: Monitor) -> None:
-        await pilot.press("3")
+        await pilot.press("4")
         await until(pilot, lambda: ("null-node", "blackholed packets") in rows_of(monitor))
         assert ("ip4-input", "bad ip4 checksum") not in rows_of(monitor)
         await pilot.press("a")
@@ -127,6 +127,23 @@ def test_errors_show_what_moved_and_all_when_wanted(tmp_path: Path, monkeypatch:
         assert row["meaning"] == "dropped without a stated reason"
 
     play(script, tmp_path, monkeypatch, session=session)
+
+
+def test_nodes_show_who_handles_packets_and_what_that_costs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def script(pilot: Pilot[None], monitor: Monitor) -> None:
+        await pilot.press("3")
+        await until(pilot, lambda: monitor.store.track(view_of(monitor).questions[0]).readings >= 4)
+        rows = rows_of(monitor)
+        lookup = rows["vpp_main", "ip4-lookup"]
+        assert lookup["vectors_rate"] == pytest.approx(3500, rel=0.4)  # one interval of 0.2 s; the means are tested above
+        assert sum(row["share"] for row in rows.values()) == pytest.approx(1.0)  # type: ignore[misc]  # numbers all
+        assert lookup["vectors_per_call"] == pytest.approx(lookup["vectors_rate"] / lookup["calls_rate"])  # type: ignore[operator]
+        assert ("vpp_main", "ip6-lookup") not in rows
+        monitor.view.drill(("vpp_main", "ip4-lookup"))
+        await until(pilot, lambda: any("packets a call, highest" in line for line in screen(pilot)))
+        assert monitor.view.lines() == ["show runtime ip4-lookup", "show node ip4-lookup"]
+
+    play(script, tmp_path, monkeypatch)
 
 
 def test_views_are_saved_as_text_json_and_svg_and_the_line_behind_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -150,7 +167,7 @@ def test_views_are_saved_as_text_json_and_svg_and_the_line_behind_is_told(tmp_pa
 
 def test_help_is_made_from_the_bindings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async def script(pilot: Pilot[None], monitor: Monitor) -> None:
-        await pilot.press("3", "question_mark")
+        await pilot.press("4", "question_mark")
         await until(pilot, lambda: any("Asked while this is seen" in line for line in screen(pilot)) or pilot.app.screen.is_modal)
         shown = "\n".join(screen(pilot))
         assert "Only counters that moved since the baseline" in shown

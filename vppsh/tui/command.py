@@ -64,8 +64,9 @@ def main(options: argparse.Namespace) -> int:
         raise UsageError("tui needs a terminal; --text TAB prints a tab without one")
     from vppsh.tui.app import Monitor
 
-    Monitor(watched).run()
-    return ExitStatus.OK
+    monitor = Monitor(watched)
+    monitor.run()
+    return ExitStatus.FAILED if monitor.return_code else ExitStatus.OK
 
 
 def _target(path: str | None) -> Target:

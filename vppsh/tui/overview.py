@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import zip_longest
 from typing import Any
 
 from vppsh.tui import grid
@@ -19,6 +20,8 @@ QUESTIONS = (VERSION, INTERFACES, ERRORS, SUMMARY)
 INTERFACE_COLUMNS, ERROR_COLUMNS = InterfacesReport.columns, ErrorsReport.columns
 SPARK = 30
 TOP = 50
+# Columns from which on notes stand beside the totals.
+WIDE = 110
 HELP = (
     "The first lines: all interfaces together, as sparklines over the last samples; drops are packets that VPP counts as\n"
     "dropped per interface. Vector rate and loops are VPP's own figures, a thread each.\n"
@@ -46,8 +49,8 @@ def total(store: Store, *counters: str) -> tuple[float, list[float]]:
     return sum(track.rate(key) for key in keys), sum((track.history(key, SPARK) for key in keys), start=0 * track.times(SPARK)).tolist()
 
 
-def summary(store: Store) -> list[str]:
-    """The totals, and how busy each thread is, in lines."""
+def summary(store: Store, width: int = WIDE) -> list[str]:
+    """The totals, and how busy each thread is, in lines: beside the totals where there is room for both."""
     known, runtime = store.value(INTERFACES), store.value(SUMMARY)
     lines = []
     for title, packets, octets in (("received", "rx packets", "rx bytes"), ("sent", "tx packets", "tx bytes")):
@@ -57,17 +60,20 @@ def summary(store: Store) -> list[str]:
         now, history = total(store, *counters)
         lines.append(f"{title:<9}{short(now) or '0':>8} pps {'':>10}  {sparkline(history, SPARK)}")
     interfaces = known.interfaces if known else ()
-    lines[0] += f"  {sum(each.up for each in interfaces)} of {len(interfaces)} interfaces up"
     threads = runtime.threads if runtime else ()
-    for number, thread in enumerate(threads):
-        text = f"  {thread.name}: vector rate {thread.vector_rate:.2f}, {short(thread.loops) or '0'} loops/s"
-        if number < 2:
-            lines[1 + number] += text
-        else:
-            lines.append(f"{'':>{34 + SPARK}}{text}")
+    notes = [f"{sum(each.up for each in interfaces)} of {len(interfaces)} interfaces up"]
+    notes += [f"{each.name}: vector rate {each.vector_rate:.2f}, {short(each.loops) or '0'} loops/s" for each in threads]
     if threads:
-        lines[3] += f"  runtime counted for {duration(threads[0].seconds)}"
-    return lines
+        notes.insert(1, f"runtime counted for {duration(threads[0].seconds)}")
+    if width < WIDE:
+        return [*lines, *(", ".join(pair) for pair in batched(notes, 2))]
+    lines += [" " * len(lines[0])] * (len(notes) - len(lines))
+    return [f"{line}  {note}" for line, note in zip_longest(lines, notes, fillvalue="")]
+
+
+def batched(items: Sequence[str], size: int) -> Iterator[Sequence[str]]:
+    """The items, so many at a time."""
+    return (items[at : at + size] for at in range(0, len(items), size))
 
 
 def as_text(store: Store) -> str:

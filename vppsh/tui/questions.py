@@ -50,7 +50,7 @@ def _of_runtime(value: Runtime) -> Mapping[Hashable, float]:
         for node in thread.nodes:
             found[thread.name, node.name, "vectors"] = node.vectors
             found[thread.name, node.name, "calls"] = node.calls
-            found[thread.name, node.name, "clocks"] = node.clocks * (node.vectors or node.calls or node.suspends)
+            found[thread.name, node.name, "suspends"] = node.suspends
     return found
 
 

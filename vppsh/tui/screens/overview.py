@@ -10,7 +10,18 @@ from textual.content import Content
 from textual.widgets import Static
 
 from vppsh.tui.grid import Order
-from vppsh.tui.overview import ERROR_COLUMNS, HELP, INTERFACE_COLUMNS, QUESTIONS, as_json, as_text, summary, top_errors, top_interfaces
+from vppsh.tui.overview import (
+    ERROR_COLUMNS,
+    HELP,
+    INTERFACE_COLUMNS,
+    QUESTIONS,
+    WIDE,
+    as_json,
+    as_text,
+    summary,
+    top_errors,
+    top_interfaces,
+)
 from vppsh.tui.questions import Question
 from vppsh.tui.reports.errors import ErrorsReport
 from vppsh.tui.screens.view import View
@@ -23,7 +34,7 @@ class OverviewView(View):
     name_: ClassVar[str] = "Overview"
     position: ClassVar[int] = 1
     DEFAULT_CSS = """
-    OverviewView > Static { height: auto; padding: 0 0 1 0; }
+    OverviewView > Static { height: auto; padding: 0 0 1 0; text-wrap: nowrap; text-overflow: ellipsis; }
     OverviewView > .heading { padding: 0; text-style: bold; color: $primary; }
     """
 
@@ -57,7 +68,7 @@ class OverviewView(View):
 
     def show(self) -> None:
         """Draw what is known now."""
-        self._summary.update(Content("\n".join(summary(self.store))))
+        self._summary.update(Content("\n".join(summary(self.store, self.size.width or WIDE))))
         self._interfaces.show_rows(top_interfaces(self.store), Order(-1, True))
         self._errors.show_rows(top_errors(self.store), ErrorsReport.order)
 

@@ -94,6 +94,13 @@ def test_without_an_interface_there_is_an_error(vppsh: Run, trace: Path) -> None
     assert "has no packet-generator interface" in done.stderr
 
 
+@pytest.mark.parametrize("option", [("--trace", "1"), ("--out", "out.pcap")])
+def test_options_of_captures_are_refused(vppsh: Run, trace: Path, config: Path, option: tuple[str, str]) -> None:
+    done = vppsh("replay", trace, "--config", config, *option)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert f"{option[0]} goes with a capture" in done.stderr
+
+
 def test_where_ways_part() -> None:
     assert compare_paths(["a", "b"], ["a", "b"]) is None
     assert compare_paths(["a", "b", "c"], ["a", "x"]) == Difference("a", "b", "x")

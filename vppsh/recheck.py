@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from vppsh.batch import run_script
 from vppsh.engine.features.pg.interfaces import PgInterfaces
-from vppsh.errors import CommandError, ExitStatus
+from vppsh.errors import CommandError, ExitStatus, UsageError
 from vppsh.progress import Progress
 from vppsh.startup import make_session
 from vppsh.traces.dispatch import LINK_VPP
@@ -91,7 +91,10 @@ class Report:
 
 
 def main(options: argparse.Namespace, packets: list[Packet]) -> int:
-    """Replay a trace; the exit status says whether all packets went the recorded way."""
+    """Replay a trace; the exit status says whether all packets went the recorded way. Raises UsageError for options of captures."""
+    for name, given in (("--trace", options.trace), ("--out", options.out)):
+        if given:
+            raise UsageError(f"{options.file} is a trace, whose ways are compared: {name} goes with a capture")
     session = make_session(options.vector_size)
     if options.config and run_script(session, options.config) is not ExitStatus.OK:
         return ExitStatus.FAILED

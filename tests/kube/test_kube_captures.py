@@ -329,6 +329,8 @@ def test_the_driver_of_the_uplink(wired: ApiServer) -> None:
     missing = kube(wired, "trace", "node-a", "-interface", "phy")
     assert missing.returncode == 2
     assert "names no vppDriver" in missing.stderr
+    nobody = kube(wired, "trace")
+    assert (nobody.returncode, nobody.stderr[:18]) == (2, "vppsh: which node?")
     odd = kube(wired, "dispatch", "node-a", "-interface", "tun tap")
     assert odd.returncode == 2
     assert "'tun tap': expected one of phy, tuntap, " in odd.stderr

@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import argparse
 
+from vppsh.errors import UsageError
 
-def add_nodes(parser: argparse.ArgumentParser, several: bool = False) -> None:
-    """Which nodes: by position, or as calicovppctl has it."""
+
+def add_nodes(parser: argparse.ArgumentParser, *, several: bool = False, default: str = "all") -> None:
+    """Which nodes: by position, or as calicovppctl has it. Without a default they must be named."""
+    text = f"which nodes (default: {default})" if default else "which nodes"
     parser.add_argument("-n", "-node", "--node", dest="node_option", metavar="NODES", help=argparse.SUPPRESS)
-    parser.add_argument("nodes", metavar="NODES", nargs="*" if several else "?", help="which nodes (default: all)")
+    parser.add_argument("nodes", metavar="NODES", nargs="*" if several else "?", help=text)
+    parser.set_defaults(all_nodes=default)
 
 
 def selection_of(options: argparse.Namespace) -> str:
-    """What was said about nodes, as one selection."""
+    """What was said about nodes, as one selection; raises UsageError when they had to be named."""
     named = options.nodes if isinstance(options.nodes, list) else [options.nodes] if options.nodes else []
-    return ",".join([options.node_option] * bool(options.node_option) + named) or "all"
+    selection = ",".join([options.node_option] * bool(options.node_option) + named) or options.all_nodes
+    if not selection:
+        raise UsageError("which node? a name, several with commas, a pattern, or all")
+    return str(selection)
 
 
 def add_output(parser: argparse.ArgumentParser) -> None:

@@ -51,7 +51,7 @@ def add_capture(parser: argparse.ArgumentParser, interface: str) -> None:
     group.add_argument("-protocol", "--protocol", default="", metavar="|".join(PROTOCOLS))
     group.add_argument("--one-way", action="store_true", help="no answers")
     add_output(parser)
-    add_nodes(parser)
+    add_nodes(parser, default="")
 
 
 def expression_of(options: argparse.Namespace) -> str:

@@ -24,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What follows the command."""
     parser.add_argument("action", metavar="show|clear", choices=("show", "clear"), help="what to do about them")
     add_output(parser)
-    add_nodes(parser)
+    add_nodes(parser, default="")
 
 
 def main(options: argparse.Namespace, cluster: Cluster) -> int:

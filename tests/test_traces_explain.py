@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT
+from tests.serving import serving_process
 from tests.traces import RECORDINGS, dropped, forwarded, read, recorded_packets, recordings, shown, steps
 from tests.traffic import CATALOG, Traffic
 from vppsh.engine.vpp_nodes import vpp_nodes
@@ -145,6 +146,21 @@ def test_explanations_on_the_command_line(vppsh: Callable[..., subprocess.Comple
     missing = vppsh("trace", path, "--explain", "9")
     assert (missing.returncode, missing.stdout) == (1, "")
     assert "no packet 9 among 3" in missing.stderr
+
+
+def test_a_running_dataplane_is_asked_for_what_decided(vppsh: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path) -> None:
+    sock, setup = tmp_path / "cli.sock", tmp_path / "setup.vpp"
+    data = "UDP: 10.0.0.2 -> 192.0.2.1 UDP: 1 -> 2 incrementing 36"
+    setup.write_text(
+        "create packet-generator interface pg0\nset interface state pg0 up\nset interface ip address pg0 10.0.0.1/24\n"
+        f"packet-generator new {{ name s limit 2 size 64-64 interface pg0 node ip4-input data {{ {data} }} }}\n"
+        "trace add pg-input 5\npacket-generator enable-stream s\n"
+    )
+    with serving_process(sock, "--config", str(setup)):
+        done = vppsh("trace", sock, "--explain")
+    assert done.stdout.startswith("2 packets (1, 2): dropped by ip4-lookup")
+    assert "\n    decided by  the route of 192.0.2.1 in FIB index 0\n                | ipv4-VRF:0, fib_index:0" in done.stdout
+    assert done.returncode == 0
 
 
 def test_explanations_at_the_prompt_show_what_decided() -> None:

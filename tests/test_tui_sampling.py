@@ -155,6 +155,7 @@ def test_many_counters_fit_after_few() -> None:
     track.feed(3.0, {number: 3 * number for number in range(1000)})
     assert track.rate(999) == 2 * 999
     assert track.history(5, 10).tolist() == [5, 10]
+    assert track.histories([5, "never seen", 7], 10).tolist() == [[5, 10], [0, 0], [7, 14]]
     assert track.since("first") == 0
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -87,6 +87,16 @@ class Track:
         column = self._columns.get(key)
         rows = self._last(length)
         return np.zeros(len(rows)) if column is None else np.nan_to_num(self._rates[rows, column])
+
+    def histories(self, keys: Sequence[Hashable], length: int) -> Floats:
+        """The last rates of several counters, a row each."""
+        rows = self._last(length)
+        found = np.zeros((len(keys), len(rows)))
+        there = [(number, self._columns[key]) for number, key in enumerate(keys) if key in self._columns]
+        if there:
+            numbers, columns = (list(each) for each in zip(*there))
+            found[numbers] = np.nan_to_num(self._rates[np.ix_(rows, columns)]).T
+        return found
 
     def times(self, length: int) -> Floats:
         """When the last readings were made, as `history` has them."""

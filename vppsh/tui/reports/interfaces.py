@@ -46,12 +46,15 @@ class InterfacesReport(Report):
     def rows(self, store: Store, everything: bool = False) -> list[Row]:
         """An interface each."""
         known = store.value(INTERFACES)
-        return [] if known is None else [self._row(store, each) for each in known.interfaces]
+        if known is None:
+            return []
+        track = store.track(INTERFACES)
+        received, sent = (track.histories([(each.name, f"{way} packets") for each in known.interfaces], SPARK) for way in ("rx", "tx"))
+        return [self._row(store, each, moved) for each, moved in zip(known.interfaces, (received + sent).tolist())]
 
-    def _row(self, store: Store, interface: Interface) -> Row:
+    def _row(self, store: Store, interface: Interface, moved: list[float]) -> Row:
         track, name = store.track(INTERFACES), interface.name
         drops = track.rate((name, "drops"))
-        moved = track.history((name, "rx packets"), SPARK) + track.history((name, "tx packets"), SPARK)
         values = (
             name,
             interface.index,
@@ -63,7 +66,7 @@ class InterfacesReport(Report):
             drops,
             sum(track.rate((name, fault)) for fault in FAULTS),
             interface.counters.get("drops", 0),
-            tuple(moved.tolist()),
+            tuple(moved),
         )
         return Row(name, values, Tone.BAD if drops else Tone.PLAIN if interface.up else Tone.DIM)
 

@@ -55,12 +55,15 @@ class NodesReport(Report):
         moved = [tuple(track.rate((thread.name, node.name, what)) for what in ("vectors", "calls", "suspends")) for node in thread.nodes]
         costs = [node.clocks * next((rate for rate in rates if rate), 0.0) for node, rates in zip(thread.nodes, moved)]
         total = sum(costs) or 1.0
-        pairs = zip(thread.nodes, moved, costs)
-        return [self._row(store, thread, node, rates[0], rates[1], cost / total) for node, rates, cost in pairs if everything or any(rates)]
+        shown = [number for number, rates in enumerate(moved) if everything or any(rates)]
+        histories = track.histories([(thread.name, thread.nodes[number].name, "vectors") for number in shown], SPARK).tolist()
+        return [
+            self._row(thread, thread.nodes[number], moved[number], costs[number] / total, history)
+            for number, history in zip(shown, histories)
+        ]
 
-    def _row(self, store: Store, thread: Thread, node: NodeRuntime, vectors: float, calls: float, share: float) -> Row:
-        key = (thread.name, node.name)
-        history = tuple(store.track(RUNTIME).history((*key, "vectors"), SPARK).tolist())
+    def _row(self, thread: Thread, node: NodeRuntime, rates: tuple[float, ...], share: float, history: list[float]) -> Row:
+        vectors, calls = rates[:2]
         values = (
             node.name,
             node.state,
@@ -70,11 +73,11 @@ class NodesReport(Report):
             vectors / calls if calls else 0.0,
             node.clocks,
             share,
-            history,
+            tuple(history),
             thread.name,
             node.vectors,
         )
-        return Row(key, values, Tone.WARN if share >= HOT else Tone.PLAIN)
+        return Row((thread.name, node.name), values, Tone.WARN if share >= HOT else Tone.PLAIN)
 
     def detail(self, store: Store, key: Hashable, width: int) -> list[str]:
         """Packets a second and packets a call over the last minutes."""

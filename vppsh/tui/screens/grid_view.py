@@ -47,6 +47,7 @@ class GridView(View):
         self._field = Input(placeholder="words that a row must have; up and down: earlier ones; Escape: none", select_on_focus=False)
         self._text = Static(markup=False)
         self._panel = VerticalScroll(self._text, can_focus=False)
+        self._known: list[Row] = []
         self._history: list[str] = []
         self._back = 0
 
@@ -73,12 +74,17 @@ class GridView(View):
 
     def show(self) -> None:
         """Draw what is known now."""
-        self.table.show_rows(self.rows(), self.order)
+        self._known = self.report.rows(self.store, self.everything)
+        self._arrange()
         self._show_detail()
 
     def rows(self) -> list[Row]:
         """The rows as they are filtered and sorted."""
-        return arranged(self.report.rows(self.store, self.everything), self.order, self.words)
+        return arranged(self._known, self.order, self.words)
+
+    def _arrange(self) -> None:
+        """Draw what was known already, in its order and as it is filtered."""
+        self.table.show_rows(self.rows(), self.order)
 
     def take_focus(self) -> None:
         """Keys go to the table."""
@@ -122,7 +128,7 @@ class GridView(View):
 
     def _sort(self, order: Order) -> None:
         self.order = order
-        self.show()
+        self._arrange()
         direction = "from the largest" if order.descending else "from the smallest"
         self.monitor.flash(f"sorted by {self.report.columns[order.column].title}, {direction}")
 
@@ -160,7 +166,7 @@ class GridView(View):
     def _typed(self, event: Input.Changed) -> None:
         event.stop()
         self.words = event.value
-        self.show()
+        self._arrange()
 
     @on(Input.Submitted)
     def _entered(self, event: Input.Submitted) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 
 import numpy as np
@@ -223,7 +224,7 @@ def test_features_are_listed_in_order_as_often_as_enabled(typed: Type) -> None:
     assert "ip4-unicast:\n  none configured\n\n" in typed("show interface features loop0")
     verbose = typed("show interface features loop0 verbose")
     assert "  [end] arp-" not in verbose
-    assert "ip4-multicast:\n  [ 0] ip4-not-enabled\n  [end] ip4-mfib-forward-lookup\n" in verbose
+    assert re.search(r"ip4-multicast:\n  \[ \d\] ip4-not-enabled\n  \[end\] ip4-mfib-forward-lookup\n", verbose)
 
 
 def test_a_loopback_receives_what_it_is_sent(typed: Type, session: Session) -> None:

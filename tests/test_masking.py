@@ -109,3 +109,10 @@ def test_any_text_survives(text: str) -> None:
     assert masker.mask(masked) == masked
     if not MASK.search(masked):
         assert masked == text
+
+
+def test_a_private_key_that_was_cut_off_is_masked() -> None:
+    assert "MIIEow" not in Masker().mask("-----BEGIN PRIVATE KEY-----\nMIIEow\nIBAAK")
+    stream = MaskedStream(Masker())
+    shown = stream.feed(b"-----BEGIN PRIVATE KEY-----\nMIIEow\nIBAAK=\n-----END PRIV") + stream.end()
+    assert b"MIIEow" not in shown

@@ -22,10 +22,10 @@ _BASE64 = r"[A-Za-z0-9+/]{43}="
 # The group `secret` is what is masked; what stands before it is kept.
 _FORMS = (
     # show ipsec sa INDEX
-    rf"\balg \S+ key (?P<secret>{_HEX}{{16,}})\b",
+    rf"\balg \S+ key (?P<secret>{_HEX}{{16,}})",
     # show ikev2 sa details: SK_d, SK_a i: and r: ...
-    rf"\bSK_[a-z]+ +(?:[ir]:)?(?P<secret>{_HEX}{{16,}})\b",
-    rf"^[ \t]*r:(?P<secret>{_HEX}{{16,}})\b",
+    rf"\bSK_[a-z]+ +(?:[ir]:)?(?P<secret>{_HEX}{{16,}})",
+    rf"^[ \t]*r:(?P<secret>{_HEX}{{16,}})",
     # show ikev2 profile
     r"\bauth-method shared-key-mic auth data (?:0x)?(?P<secret>[^\r\n]+)",
     # show wireguard interface, show wireguard peer: base64, then the same in hex
@@ -39,11 +39,12 @@ _FORMS = (
     r"\b[Bb]earer (?P<secret>[A-Za-z0-9._~+/=-]{8,})",
     r"\b(?P<secret>eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*)",
     r"(?i:\btoken)[ :=]+(?P<secret>[A-Za-z0-9._~+/=-]{16,})",
-    r"-----BEGIN (?:[A-Z]+ )*PRIVATE KEY-----(?P<secret>[^-]*)-----END (?:[A-Z]+ )*PRIVATE KEY-----",
+    # the end of a key that was cut off is not there
+    r"-----BEGIN (?:[A-Z]+ )*PRIVATE KEY-----(?P<secret>[^-]+)",
 )
 _FORM = tuple(re.compile(form, re.MULTILINE) for form in _FORMS)
 _QUICK = re.compile(r"key|SK_|^[ \t]*r:|auth data|secret|psk|pass|earer|eyJ|oken", re.MULTILINE | re.IGNORECASE)
-_PEM_BEGIN, _PEM_END = b"-----BEGIN", b"-----END"
+_PEM_BEGIN, _PEM_END = b"-----BEGIN", re.compile(rb"-----END [^-\n]*-----")
 # Shorter words would turn up by chance.
 SHORTEST_REMEMBERED = 8
 MASK = "<masked:{}>"
@@ -118,7 +119,7 @@ class MaskedStream:
         self._held += data
         cut = self._held.rfind(b"\n") + 1
         begun = self._held.rfind(_PEM_BEGIN)
-        if begun >= 0 and _PEM_END not in self._held[begun:]:
+        if begun >= 0 and not _PEM_END.search(self._held, begun):
             cut = min(cut, begun)
         shown, self._held = self._held[:cut], self._held[cut:]
         return self._mask(shown)

@@ -17,6 +17,6 @@ def traces(bench: Bench) -> Outcome:
             Figure("`show trace` text read, packets of 10 steps", found["parse"], "packets/s", Target(20_000, at_least=True)),
             Figure("filter by prefix, port and verdict, and group: 100,000 packets", found["filter"], "s", Target(2)),
             Figure("dispatch trace read", found["dispatch"], "records/s", Target(30_000, at_least=True)),
-            Figure("200 MB of text streamed, resident", found["stream"], "MB", Target(200)),
+            Figure("200 MB of text grouped by path, resident", found["stream"], "MB", Target(200)),
         )
     )

@@ -87,11 +87,13 @@ def choose(
         packets[one] += frame.n
         n_bytes[one] += int(np.add.reduce(lengths))
         if balances.n_buckets[one] == 1:
-            buffers.adj_index[frame.rows] = balances.dpo_index[one]
-            return slots.one(ctx, int(balances.dpo_type[one]), int(balances.dpo_protocol[one]))
+            same_kind, same_protocol, index = balances.dpo[one].item()
+            buffers.adj_index[frame.rows] = index
+            return slots.one(ctx, same_kind, same_protocol)
     else:
         count_each(packets, n_bytes, found, lengths)
-    kinds, indices, protocols = balances.dpo_type.take(found), balances.dpo_index.take(found), balances.dpo_protocol.take(found)
+    dpos = balances.dpo.take(found)
+    kinds, indices, protocols = dpos["type"], dpos["index"], dpos["protocol"]
     if balances.multipath:
         counts = balances.n_buckets.take(found)
         many = counts > 1

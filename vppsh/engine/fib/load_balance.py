@@ -1,7 +1,7 @@
 """Load-balances: what a lookup finds. Buckets of data-path objects chosen by the flow hash, and the counters.
 
 VPP counterpart: vnet/dpo/load_balance.c. A load-balance of one bucket, by far the usual one, is read
-straight from `dpo_type` and `dpo_index`; larger ones have a power of two of buckets from `offset` on in
+straight from `dpo`; larger ones have a power of two of buckets from `offset` on in
 `bucket_type` and `bucket_index`, of which the flow hash picks one.
 """
 
@@ -75,13 +75,15 @@ def normalise(next_hops: Sequence[NextHop]) -> list[tuple[NextHop, int]]:
         buckets *= 2
 
 
+# The only bucket, or the first of several, lies together: among many routes a lookup then misses the cache once, not three times.
+DPO_ROW = np.dtype({"names": ["type", "protocol", "index"], "formats": ["u1", "u1", "i4"], "offsets": [0, 1, 4], "itemsize": 8})
+
+
 class LoadBalances(Rows):
     """The engine's load-balances, a row each."""
 
     n_buckets: NDArray[np.int32]
-    dpo_type: NDArray[np.uint8]
-    dpo_index: NDArray[np.int32]
-    dpo_protocol: NDArray[np.uint8]
+    dpo: NDArray[np.void]
     offset: NDArray[np.int32]
     protocol: NDArray[np.uint8]
     hash_config: NDArray[np.uint16]
@@ -97,9 +99,7 @@ class LoadBalances(Rows):
         super().__init__(
             {
                 "n_buckets": ("i4", 0),
-                "dpo_type": ("u1", int(DpoType.DROP)),
-                "dpo_index": ("i4", 0),
-                "dpo_protocol": ("u1", 0),
+                "dpo": (DPO_ROW, np.void((int(DpoType.DROP), 0, 0), DPO_ROW)),
                 "offset": ("i4", 0),
                 "protocol": ("u1", 0),
                 "hash_config": ("u2", FLOW_HASH_DEFAULT),
@@ -124,6 +124,21 @@ class LoadBalances(Rows):
         self._linked: set[tuple[int, int, int]] = set()
         self.create(Protocol.IP4)
         self.n_buckets[0] = 1
+
+    @property
+    def dpo_type(self) -> NDArray[np.uint8]:
+        """Type of the first bucket's object, by row."""
+        return self.dpo["type"]
+
+    @property
+    def dpo_protocol(self) -> NDArray[np.uint8]:
+        """Its protocol."""
+        return self.dpo["protocol"]
+
+    @property
+    def dpo_index(self) -> NDArray[np.int32]:
+        """Its number among those of its type."""
+        return self.dpo["index"]
 
     @property
     def multipath(self) -> bool:
@@ -154,7 +169,7 @@ class LoadBalances(Rows):
                 self._free_range(row)
             self._link(row, dpo)
             self.n_buckets[row] = 1
-            self.dpo_type[row], self.dpo_protocol[row], self.dpo_index[row] = dpo
+            self.dpo[row] = dpo
         else:
             dpos = [hop.dpo for hop, share in normalise(next_hops) for _ in range(share)]
             for dpo in dpos:
@@ -180,7 +195,7 @@ class LoadBalances(Rows):
         """Give many load-balances the same single bucket; all of them must have one bucket at most."""
         self._link(int(rows[0]), dpo)
         self.n_buckets[rows] = 1
-        self.dpo_type[rows], self.dpo_protocol[rows], self.dpo_index[rows] = dpo
+        self.dpo[rows] = np.array(dpo, DPO_ROW)
         self.urpf[rows] = urpf
 
     def _set_many(self, row: int, dpos: list[Dpo]) -> None:
@@ -194,7 +209,7 @@ class LoadBalances(Rows):
         self.bucket_protocol[offset : offset + count] = protocols
         self.bucket_index[offset : offset + count] = indices
         self.n_buckets[row] = count
-        self.dpo_type[row], self.dpo_protocol[row], self.dpo_index[row] = dpos[0]
+        self.dpo[row] = dpos[0]
 
     def _take_range(self, count: int) -> int:
         free = self._free_buckets.get(count)
@@ -220,7 +235,7 @@ class LoadBalances(Rows):
         """The data-path objects of all buckets, in order."""
         count = int(self.n_buckets[row])
         if count <= 1:
-            return [Dpo(int(self.dpo_type[row]), int(self.dpo_protocol[row]), int(self.dpo_index[row]))] * count
+            return [Dpo(*self.dpo[row].item())] * count
         at = slice(int(self.offset[row]), int(self.offset[row]) + count)
         return [
             Dpo(*map(int, bucket)) for bucket in zip(self.bucket_type[at], self.bucket_protocol[at], self.bucket_index[at], strict=True)

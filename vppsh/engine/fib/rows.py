@@ -10,7 +10,7 @@ from typing import Any, overload
 import numpy as np
 from numpy.typing import NDArray
 
-Column = tuple[str, int]
+Column = tuple[str, int] | tuple[np.dtype[np.void], np.void]
 """Dtype and default of a column."""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import sys
@@ -31,6 +32,8 @@ ShellSteps = Generator[None, None, Shell]
 PROMPT = "vpp# "
 HOW = "`?' lists what may be typed, %help the shell's own commands; Ctrl-D leaves.\n"
 GREETING = f"vppsh {__version__}: a dataplane of its own that answers as VPP {VPP_VERSION}.\n{HOW}"
+# How often it is looked whether a target has told its commands, in seconds: at first, and while it does not.
+SOON, SELDOM = 0.05, 3.2
 # Longer answers are not coloured when no pager asks for them page by page.
 MOST_COLOURED = 2000
 
@@ -55,6 +58,17 @@ class Ready:
 
     shell: Shell
     background: Background
+
+
+async def _learn(shell: Shell, complete_anew: Callable[[], None]) -> None:
+    """Wait until the commands of a target that is not ours are known, if they are not yet."""
+    target = shell.targets.current
+    pause = SOON
+    while target is not shell.here and not shell.vocabularies.of(target).version:
+        await asyncio.sleep(pause)
+        pause = min(2 * pause, SELDOM)
+        if shell.vocabularies.of(target).version:
+            complete_anew()
 
 
 class Repl:
@@ -156,13 +170,18 @@ class Repl:
             self._screen.write("\n")
             return False
 
-    async def _beside(self, refresh: Callable[[], None]) -> None:
+    async def _beside(self, refresh: Callable[[], None], complete_anew: Callable[[], None]) -> None:
         """What goes on while a line is typed."""
         if self._made is None:
             await self._loader.beside()
             self._ready()
-            refresh()
-        await self._ready().background.beside(refresh)
+            complete_anew()
+        ready = self._ready()
+        learning = asyncio.ensure_future(_learn(ready.shell, complete_anew))
+        try:
+            await ready.background.beside(refresh)
+        finally:
+            learning.cancel()
 
     def _execute(self, text: str) -> None:
         """Execute what was typed; Ctrl-C ends the line at work, and those that were to follow."""

@@ -34,7 +34,8 @@ class Editor:
     """Reads lines from a terminal that can move its cursor.
 
     prompt  gives the text before the line
-    beside  what goes on while the user types: the dataplane is made, then runs; called with what draws the screen anew
+    beside  what goes on while the user types: the dataplane is made, then runs; called with what draws the screen anew, and with
+            what besides completes anew because more is known
     ready   called when the dataplane is needed at once; attaches it
     """
 
@@ -42,7 +43,7 @@ class Editor:
         self,
         prompt: Callable[[], str],
         terminal: Terminal,
-        beside: Callable[[Callable[[], None]], Coroutine[None, None, None]],
+        beside: Callable[[Callable[[], None], Callable[[], None]], Coroutine[None, None, None]],
         ready: Callable[[], object],
     ) -> None:
         self._terminal = terminal
@@ -88,11 +89,18 @@ class Editor:
 
         async def run() -> None:
             try:
-                await self._beside(app.invalidate)
+                await self._beside(app.invalidate, self._complete_anew)
             except Exception as error:  # noqa: BLE001 - goes on where the prompt was called
                 app.exit(exception=error)
 
         app.create_background_task(run())
+
+    def _complete_anew(self) -> None:
+        """Show what completes the line now: when it was typed, less was known."""
+        buffer = self._prompt.default_buffer
+        if buffer.text and buffer.complete_state is None:
+            buffer.start_completion()
+        self._prompt.app.invalidate()
 
 
 def _continuation(width: int, line: int, wrapped: int) -> StyleAndTextTuples:

@@ -6,6 +6,7 @@ inside: it spreads a tunnel's flows over the ways there are (RFC 7348, section 5
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,7 +23,7 @@ from vppsh.engine.fib.flow_hash import Words
 from vppsh.engine.fib.types import Protocol
 from vppsh.engine.frame import Frame
 from vppsh.engine.l4_checksum import ip6_l4_checksums
-from vppsh.engine.tunnel.udp_tunnels import UdpTunnels
+from vppsh.engine.tunnel.udp_tunnels import T, UdpTunnels
 from vppsh.engine.uniform import common
 from vppsh.engine.wire import ip4, ip6, udp
 from vppsh.engine.wire.checksum import checksum
@@ -91,6 +92,14 @@ def encapsulate(ctx: Context, frame: Frame, tunnels: UdpTunnels[Any], how: Encap
         nexts[good] = _into(ctx, frame.pick(buffers, good), tunnels, how, protocol, numbers[good], sent[good])
     frame.offset = None
     return nexts
+
+
+def trace_tunnels(ctx: Context, frame: Frame, tunnels: UdpTunnels[T], record: Callable[[T], object]) -> None:
+    """Let traced packets keep a record of the tunnel that they leave by."""
+    for _, index in ctx.traced(frame):
+        tunnel = tunnels.of_interface(int(ctx.buffers.tx_sw_if_index[index]))
+        if tunnel is not None:
+            ctx.trace(index, record(tunnel))
 
 
 def numbers_of(tunnels: UdpTunnels[Any], sent: NDArray[np.int32]) -> NDArray[np.int32]:

@@ -9,7 +9,7 @@ from vppsh.engine.engine import Engine
 from vppsh.engine.features.geneve.tunnels import GeneveTunnels
 from vppsh.engine.fib.types import Protocol
 from vppsh.engine.frame import Frame
-from vppsh.engine.tunnel.udp_encap import Encapsulation, encapsulate
+from vppsh.engine.tunnel.udp_encap import Encapsulation, encapsulate, trace_tunnels
 from vppsh.registry import error, node
 
 NEXTS = ("error-drop",)
@@ -32,10 +32,7 @@ def format_encap_trace(view: Engine, record: EncapTrace) -> str:
 
 def _encap(ctx: Context, frame: Frame, protocol: Protocol) -> Nexts:
     tunnels = ctx.get(GeneveTunnels)
-    for _, index in ctx.traced(frame):
-        tunnel = tunnels.of_interface(int(ctx.buffers.tx_sw_if_index[index]))
-        if tunnel is not None:
-            ctx.trace(index, EncapTrace(tunnel.index, tunnel.vni))
+    trace_tunnels(ctx, frame, tunnels, lambda tunnel: EncapTrace(tunnel.index, tunnel.vni))
     return encapsulate(ctx, frame, tunnels, HOW, protocol)
 
 

@@ -9,7 +9,7 @@ from vppsh.engine.engine import Engine
 from vppsh.engine.features.gtpu.tunnels import GtpuTunnels
 from vppsh.engine.fib.types import Protocol
 from vppsh.engine.frame import Frame
-from vppsh.engine.tunnel.udp_encap import Encapsulation, encapsulate
+from vppsh.engine.tunnel.udp_encap import Encapsulation, encapsulate, trace_tunnels
 from vppsh.engine.wire import gtpu
 from vppsh.registry import error, node
 
@@ -36,10 +36,7 @@ def format_encap_trace(view: Engine, record: EncapTrace) -> str:
 
 def _encap(ctx: Context, frame: Frame, protocol: Protocol) -> Nexts:
     tunnels = ctx.get(GtpuTunnels)
-    for _, index in ctx.traced(frame):
-        tunnel = tunnels.of_interface(int(ctx.buffers.tx_sw_if_index[index]))
-        if tunnel is not None:
-            ctx.trace(index, EncapTrace(tunnel.index, tunnel.tteid, tunnel.qfi))
+    trace_tunnels(ctx, frame, tunnels, lambda tunnel: EncapTrace(tunnel.index, tunnel.tteid, tunnel.qfi))
     return encapsulate(ctx, frame, tunnels, HOW, protocol)
 
 

@@ -16,7 +16,7 @@ from vppsh.engine.exact_table import MISSING
 from vppsh.engine.features.vxlan_gpe.tunnels import VxlanGpeTunnels
 from vppsh.engine.fib.types import Protocol
 from vppsh.engine.frame import Frame
-from vppsh.engine.tunnel.udp_encap import Encapsulation, encapsulate, numbers_of
+from vppsh.engine.tunnel.udp_encap import Encapsulation, encapsulate, numbers_of, trace_tunnels
 from vppsh.engine.uniform import common
 from vppsh.registry import error, node
 
@@ -43,10 +43,7 @@ def format_encap_trace(view: Engine, record: EncapTrace) -> str:
 def vxlan_gpe_encap(ctx: Context, frame: Frame) -> Nexts:
     """Over IPv4 and IPv6."""
     buffers, tunnels = ctx.buffers, ctx.get(VxlanGpeTunnels)
-    for _, index in ctx.traced(frame):
-        tunnel = tunnels.of_interface(int(buffers.tx_sw_if_index[index]))
-        if tunnel is not None:
-            ctx.trace(index, EncapTrace(tunnel.index))
+    trace_tunnels(ctx, frame, tunnels, lambda tunnel: EncapTrace(tunnel.index))
     sent = buffers.tx_sw_if_index[frame.rows].copy()
     numbers = numbers_of(tunnels, sent)
     families = np.where(numbers == MISSING, np.uint8(Protocol.IP4), tunnels.family.take(numbers))

@@ -29,6 +29,7 @@ LEVELS = {
     "vppsh.engine": 1,
     "vppsh.traces": 2,
     "vppsh.targets": 2,
+    "vppsh.answers": 2,
     "vppsh.commands": 3,
 }
 FRONT_END = 4

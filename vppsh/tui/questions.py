@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from math import inf
 from typing import Any
 
-from vppsh.tui.readers.errors import Errors, read_errors
-from vppsh.tui.readers.interfaces import Interfaces, read_interfaces
-from vppsh.tui.readers.runtime import Runtime, read_runtime
-from vppsh.tui.readers.version import read_version
+from vppsh.answers.errors import Errors, read_errors
+from vppsh.answers.interfaces import Interfaces, read_interfaces
+from vppsh.answers.runtime import Runtime, read_runtime
+from vppsh.answers.version import read_version
 
 # On a live VPP a command that is not mp-safe stops all workers while it runs, so it is asked no more often than this (seconds).
 RARELY = 5.0

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 
+from vppsh.answers.interfaces import Interface
 from vppsh.tui.grid import Column, Order, Row, Tone
 from vppsh.tui.numbers import bits, duration, plot, short, sparkline
 from vppsh.tui.questions import INTERFACES
-from vppsh.tui.readers.interfaces import Interface
 from vppsh.tui.report import Report
 from vppsh.tui.store import Store
 

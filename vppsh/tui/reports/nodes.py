@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 
+from vppsh.answers.runtime import NodeRuntime, Thread
 from vppsh.tui.grid import Column, Order, Row, Tone
 from vppsh.tui.numbers import duration, plot, short, sparkline
 from vppsh.tui.questions import RUNTIME
-from vppsh.tui.readers.runtime import NodeRuntime, Thread
 from vppsh.tui.report import Report
 from vppsh.tui.store import Store
 

@@ -1,4 +1,4 @@
-"""The monitor's readers of VPP's answers: the recordings, VPP's layout, names that fill their column, odd lines."""
+"""Readers of VPP's answers: the recordings, VPP's layout, names that fill their column, odd lines."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vppsh.tui.readers.errors import ErrorCounter, read_errors
-from vppsh.tui.readers.interfaces import Interface, read_interfaces
-from vppsh.tui.readers.runtime import read_runtime
-from vppsh.tui.readers.version import read_version
+from vppsh.answers.errors import ErrorCounter, read_errors
+from vppsh.answers.interfaces import Interface, read_interfaces
+from vppsh.answers.runtime import read_runtime
+from vppsh.answers.version import read_version
 
 RECORDINGS = Path(__file__).resolve().parents[2] / "shared" / "conformance" / "scenarios"
 READERS: dict[str, Callable[[str], Any]] = {

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from math import inf
 from typing import Any
 
+from vppsh.answers.clock import read_clock
 from vppsh.answers.errors import Errors, read_errors
 from vppsh.answers.interfaces import Interfaces, read_interfaces
 from vppsh.answers.runtime import Runtime, read_runtime
@@ -55,6 +56,8 @@ def _of_runtime(value: Runtime) -> Mapping[Hashable, float]:
 
 
 VERSION = Question("show version", read_version, every=inf)
+# How long VPP runs; not mp-safe, and time goes on by itself.
+CLOCK = Question("show clock", read_clock, every=inf)
 INTERFACES = Question("show interface", read_interfaces, _of_interfaces)
 ERRORS = Question("show errors", read_errors, _of_errors, every=RARELY)
 # Marked mp-safe, but the command holds the workers itself for the moment in which it copies their counters.

@@ -20,7 +20,7 @@ class ErrorsReport(Report):
     """VPP's error counters."""
 
     name = "Errors"
-    position = 4
+    position = 40
     questions = (ERRORS,)
     order = Order(0, descending=True)
     still = True

@@ -20,7 +20,7 @@ class InterfacesReport(Report):
     """The interfaces that VPP has."""
 
     name = "Interfaces"
-    position = 2
+    position = 20
     questions = (INTERFACES,)
     order = Order(0)
     help = (

@@ -32,7 +32,7 @@ class OverviewView(View):
     """The first tab."""
 
     name_: ClassVar[str] = "Overview"
-    position: ClassVar[int] = 1
+    position: ClassVar[int] = 10
     DEFAULT_CSS = """
     OverviewView > Static { height: auto; padding: 0 0 1 0; text-wrap: nowrap; text-overflow: ellipsis; }
     OverviewView > .heading { padding: 0; text-style: bold; color: $primary; }

@@ -1,4 +1,4 @@
-"""Nodes of the graph: how many packets each handles, how full its vectors are, and what it costs."""
+"""Graph: how many packets each node handles, how full its vectors are, and what it costs."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ HEAT = 10
 HOT = 0.25
 
 
-class NodesReport(Report):
+class GraphReport(Report):
     """`show runtime`, with rates and shares."""
 
-    name = "Nodes"
-    position = 3
+    name = "Graph"
+    position = 30
     questions = (RUNTIME,)
     order = Order(2, descending=True)
     still = True

@@ -11,19 +11,31 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from vppsh.answers.addresses import Address, InterfaceAddresses, read_addresses
 from vppsh.answers.errors import ErrorCounter, read_errors
+from vppsh.answers.fib import Fib, read_fib
 from vppsh.answers.interfaces import Interface, read_interfaces
+from vppsh.answers.neighbors import Neighbor, read_neighbors
+from vppsh.answers.routes import read_route
 from vppsh.answers.runtime import read_runtime
 from vppsh.answers.version import read_version
+from vppsh.answers.ways import Kind
 
 RECORDINGS = Path(__file__).resolve().parents[2] / "shared" / "conformance" / "scenarios"
+# By what a line begins with: the rest says of which table, interface, prefix ...
 READERS: dict[str, Callable[[str], Any]] = {
     "show interface": read_interfaces,
+    "show interface address": read_addresses,
     "show errors": read_errors,
     "show runtime": read_runtime,
     "show runtime verbose": read_runtime,
     "show runtime summary": read_runtime,
+    "show ip fib": read_fib,
+    "show ip6 fib": read_fib,
+    "show ip neighbors": read_neighbors,
+    "show ip6 neighbors": read_neighbors,
 }
+WITH_WORDS = re.compile(r"(show (?:ip6? fib|ip6? neighbors|interface address))(?: .*)?")
 NAMES = st.from_regex(r"[A-Za-z][A-Za-z0-9/._-]{0,50}", fullmatch=True)
 COUNTS = st.integers(1, 10**13)
 
@@ -33,15 +45,25 @@ def recorded() -> Iterator[tuple[str, str, str]]:
     for path in sorted(RECORDINGS.glob("*/*.txt")):
         for part in re.split(r"^vpp# ", path.read_text(errors="replace"), flags=re.MULTILINE)[1:]:
             line, _, text = part.partition("\n")
-            if line.strip() in READERS and text.strip():
-                yield path.name, line.strip(), text
+            line = WITH_WORDS.sub(r"\1", line.strip())
+            if line in READERS and text.strip():
+                yield path.name, line, text
+
+
+def odd_lines(answer: object) -> Iterator[str]:
+    """What a reader did not understand, in routes too."""
+    yield from answer.odd
+    if isinstance(answer, Fib):
+        for table in answer.tables:
+            for route in table.routes:
+                yield from route.odd
 
 
 @pytest.mark.skipif(not RECORDINGS.exists(), reason="no recordings of VPP beside the checkout")
 def test_every_recorded_answer_is_understood_to_the_last_line() -> None:
     answers = list(recorded())
-    assert {line for _, line, _ in answers} >= {"show interface", "show errors"}
-    odd = [(name, line, found) for name, line, text in answers if (found := READERS[line](text).odd) and "unknown" not in text]
+    assert {line for _, line, _ in answers} >= {line for line in READERS if "runtime" not in line}
+    odd = [(name, line, found) for name, line, text in answers if "unknown" not in text and (found := list(odd_lines(READERS[line](text))))]
     assert not odd
 
 
@@ -69,7 +91,7 @@ def test_interfaces_are_read_as_they_were_printed(given_interfaces: list[tuple[s
 
 @given(st.text())
 def test_no_text_makes_a_reader_fail(text: str) -> None:
-    for reader in (read_interfaces, read_errors, read_runtime, read_version):
+    for reader in (read_interfaces, read_errors, read_runtime, read_version, read_fib, read_neighbors, read_addresses, read_route):
         reader(text)
 
 
@@ -126,3 +148,115 @@ def test_runtime_of_workers_and_names_that_touch_their_state() -> None:
 def test_the_version_is_told_from_who_built_it() -> None:
     assert read_version("vpp v26.10-rc0~12-gabc built by root on host at 2026-11-01\n") == "v26.10-rc0~12-gabc"
     assert read_version("something else\n") == "something else"
+
+
+FIB = """\
+ipv4-VRF:0, fib_index:0, flow hash:[src dst ] epoch:0 flags:none locks:[adjacency:1, default-route:1, ]
+0.0.0.0/0
+  unicast-ip4-chain
+  [@0]: dpo-load-balance: [proto:ip4 index:1 buckets:1 uRPF:0 to:[0:0]]
+    [0] [@0]: dpo-drop ip4
+10.0.1.0/24 fib:0 index:13 locks:2
+  interface refs:1 entry-flags:connected,attached, src-flags:added,contributing,active, cover:-1
+    path-list:[21] locks:2 uPRF-list:15 len:1 itfs:[2, ]
+      path:[25] pl-index:21 ip4 weight=1 pref=0 attached:  oper-flags:resolved, cfg-flags:glean,
+         host-eth0
+
+ forwarding:   unicast-ip4-chain
+  [@0]: dpo-load-balance: [proto:ip4 index:13 buckets:1 uRPF:15 to:[3:252]]
+    [0] [@4]: ipv4-glean: [src:10.0.1.0/24] host-eth0: mtu:1500 next:2 flags:[] ffffffffffff02feed01ca180806
+ipv4-VRF:7, fib_index:1, flow hash:[src dst ] epoch:0 flags:none locks:[CLI:2, ]
+203.0.113.0/24
+  unicast-ip4-chain
+  [@0]: dpo-load-balance: [proto:ip4 index:29 buckets:4 uRPF:32 to:[5:420] via:[2:168]]
+    [0-2] [@5]: ipv4 via 10.0.1.2 pg1: mtu:9000 next:3 flags:[] 02fe0000000202feed01ca180800
+    [3] [@13]: dpo-load-balance: [proto:ip4 index:21 buckets:1 uRPF:20 to:[0:0]]
+          [0] [@6]: ipv4 [features] via 10.9.0.2 wg0: mtu:9000 next:5 flags:[features ] 00000000: 45000000000000004011f799c0a80101
+                                                                                00000010: c0a80102ca6cca6c
+             stacked-on entry:12:
+               [@3]: arp-ipv4: via 10.0.1.3 pg0
+    something new
+what is this
+"""
+
+
+def test_tables_and_routes() -> None:
+    fib = read_fib(FIB)
+    assert fib.odd == ("what is this",)
+    main, other = fib.tables
+    assert (main.name, main.number, main.index, main.flow_hash, main.locks) == (
+        "ipv4-VRF:0", 0, 0, ("src", "dst"), {"adjacency": 1, "default-route": 1},
+    )  # fmt: skip
+    assert list(main.routes.prefixes()) == ["0.0.0.0/0", "10.0.1.0/24"]
+    dropped, attached = main.routes
+    assert dropped.kinds == {Kind.DROP}
+    (source,) = attached.sources
+    assert (source.name, source.entry_flags, source.rest) == ("interface", ("connected", "attached"), "cover:-1")
+    assert [(path.kind, path.interface, path.flags) for path in source.paths] == [("attached", "host-eth0", ("resolved", "glean"))]
+    (glean,) = attached.ends
+    assert (glean.kind, glean.interface, glean.mtu, glean.rewrite) == (Kind.GLEAN, "host-eth0", 1500, "ffffffffffff02feed01ca180806")
+    assert attached.forwarding is not None
+    assert (attached.forwarding.packets, attached.forwarding.bytes) == (3, 252)
+    assert (other.number, len(other)) == (7, 1)
+
+
+def test_what_a_route_leads_to_is_a_tree() -> None:
+    route = read_fib(FIB).tables[1].routes[0]
+    assert route.odd == ("    something new",)
+    assert route.forwarding is not None
+    assert (route.forwarding.buckets, route.forwarding.via_packets, route.forwarding.via_bytes) == (4, 2, 168)
+    direct, tunnel = route.ends
+    assert (direct.kind, direct.next_hop, direct.interface, direct.share) == (Kind.ADJACENCY, "10.0.1.2", "pg1", 3)
+    assert (tunnel.interface, tunnel.rewrite) == ("wg0", "45000000000000004011f799c0a80101c0a80102ca6cca6c")
+    assert [(each.kind, each.next_hop, each.interface) for each in tunnel.below] == [(Kind.INCOMPLETE, "10.0.1.3", "pg0")]
+
+
+def test_a_summary_has_counts_and_carriage_returns_do_no_harm() -> None:
+    head = FIB.partition("\n")[0]
+    table = read_fib(
+        f"{head}\n    Prefix length         Count     \n                   0               1\n                  24            1999\n"
+    )
+    assert table.tables[0].lengths == {0: 1, 24: 1999}
+    assert (len(table.tables[0]), table.odd) == (2000, ())
+    assert [list(each.routes.prefixes()) for each in read_fib(FIB.replace("\n", "\r\n")).tables] == [
+        ["0.0.0.0/0", "10.0.1.0/24"],
+        ["203.0.113.0/24"],
+    ]
+
+
+@given(st.lists(st.tuples(st.ip_addresses(network="2001:db8::/32"), st.integers(0, 128)), max_size=20))
+def test_routes_are_found_in_any_number(prefixes: list[tuple[object, int]]) -> None:
+    head = "ipv6-VRF:0, fib_index:0, flow hash:[] epoch:0 flags:none locks:[]\n"
+    chain = "  unicast-ip6-chain\n  [@0]: dpo-load-balance: [proto:ip6 index:6 buckets:1 uRPF:5 to:[0:0]]\n    [0] [@0]: dpo-drop ip6\n"
+    (table,) = read_fib(head + "".join(f"{address}/{length}\n{chain}" for address, length in prefixes)).tables
+    assert [route.prefix for route in table.routes] == [f"{address}/{length}" for address, length in prefixes]
+    assert all(route.kinds == {Kind.DROP} and not route.odd for route in table.routes)
+
+
+def test_neighbours_of_both_kinds() -> None:
+    text = (
+        "     Age                       IP                    Flags      Ethernet              Interface       \n"
+        "     1.2345               10.0.1.2                   D    02:fe:00:00:00:02 host-eth0\n"
+        "   1h2m3.5s              2001:db8::2                 SN   02:fe:00:00:00:03 GigabitEthernet3/0/0.100\n"
+        "no such line\n"
+    )
+    read = read_neighbors(text)
+    assert read.odd == ("no such line",)
+    learnt, static = read.neighbors
+    assert learnt == Neighbor("10.0.1.2", "02:fe:00:00:00:02", "host-eth0", "D", "1.2345", 1.2345)
+    assert (static.interface, static.static, learnt.static, static.seconds) == ("GigabitEthernet3/0/0.100", True, False, 3723.5)
+
+
+def test_addresses_tables_and_layer_2() -> None:
+    text = (
+        "BondEthernet0 (up):\n  L3 10.0.0.1/24\n  L3 fd00::1/64 ip6 table-id 7 fib-idx 2\n"
+        "loop0 (dn): \n  unnumbered, use BondEthernet0\n  L3 10.0.0.1/24 ip4 table-id 7 fib-idx 1\n"
+        "bvi1 (up):\n  L2 bridge bd-id 13 idx 1 shg 2 bvi\ntap0 (up):\n  L2 xconnect tap1\n  new\n"
+    )
+    read = read_addresses(text)
+    assert read.odd == ("  new",)
+    bond, loop, bvi, tap = read.interfaces
+    assert bond == InterfaceAddresses("BondEthernet0", True, [Address("10.0.0.1", 24), Address("fd00::1", 64, 7, 2)])
+    assert [each.version for each in bond.addresses] == [4, 6]
+    assert (loop.up, loop.lender, str(loop.addresses[0]), loop.addresses[0].table) == (False, "BondEthernet0", "10.0.0.1/24", 7)
+    assert (bvi.bridge, bvi.group, bvi.bvi, tap.peer) == (13, 2, True, "tap1")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from vppsh.prompt.background import Background, Nothing
 from vppsh.targets.base import Target
 from vppsh.tui.sampling import Sampler
 from vppsh.tui.store import Store
@@ -13,6 +15,7 @@ from vppsh.tui.worker import Feed, Worker
 
 if TYPE_CHECKING:
     from vppsh.session import Session
+    from vppsh.shell import Shell
 
 
 @dataclass
@@ -22,23 +25,33 @@ class Watched:
     feed      where samples come from
     store     what is known
     interval  tells how many seconds lie between samples now
+    shell     executes lines that are typed, in the feed's thread; None where nobody answers any
+    background  what the shell's own engine does between lines
+    told      what it said of faults, until somebody shows it
     """
 
     feed: Feed
     store: Store
     interval: Callable[[], float]
+    shell: Shell | None = None
+    background: Background = field(default_factory=Nothing)
+    told: deque[str] = field(default_factory=deque)
 
 
-def watch_target(target: Target, interval: float) -> Watched:
-    """Watch somebody's VPP."""
+def watch_target(target: Target, interval: float, shell: Shell | None = None) -> Watched:
+    """Watch somebody's VPP; the shell, one of its own unless told, is for lines that are typed."""
+    from vppsh.attached import Attached
+
     sampler = Sampler(target, interval)
-    return Watched(Worker(target, sampler), Store(target.name, target.where), lambda: sampler.interval)
+    worker, store = Worker(target, sampler), Store(target.name, target.where)
+    return Watched(worker, store, lambda: sampler.interval, shell or Attached(target))
 
 
-def watch_session(session: Session, interval: float, notes: Callable[[str], None] = lambda text: None) -> Watched:
-    """Watch a session's own engine, which runs in the worker's thread from now on; `notes` is told of faults."""
+def watch_session(session: Session, interval: float) -> Watched:
+    """Watch a session's own engine, which runs in the worker's thread from now on."""
     from vppsh.prompt.dataplane import Dataplane
 
-    sampler = Sampler(session.here, interval, own=True)
-    worker = Worker(session.here, sampler, Dataplane(session.engine, notes))
-    return Watched(worker, Store(session.here.name, session.here.where), lambda: sampler.interval)
+    sampler, told = Sampler(session.here, interval, own=True), deque[str]()
+    dataplane = Dataplane(session.engine, told.append)
+    worker, store = Worker(session.here, sampler, dataplane), Store(session.here.name, session.here.where)
+    return Watched(worker, store, lambda: sampler.interval, session, dataplane, told)

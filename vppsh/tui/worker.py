@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from contextlib import suppress
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from vppsh.targets.base import Answer, Target
 from vppsh.tui.questions import Question
@@ -18,6 +18,7 @@ from vppsh.tui.sampling import Sample, Sampler
 if TYPE_CHECKING:
     from vppsh.prompt.dataplane import Dataplane
 
+T = TypeVar("T")
 # How long leaving waits for an answer that does not come.
 PATIENCE = 2.0
 
@@ -41,6 +42,10 @@ class Feed(Protocol):
         """The answer to a line that somebody typed or chose."""
         ...
 
+    def call(self, job: Callable[[], T]) -> Future[T]:
+        """What a job gives that asks the target, or looks at an engine of our own."""
+        ...
+
     def stop(self) -> None:
         """End; nothing is delivered afterwards."""
         ...
@@ -54,7 +59,7 @@ class Worker:
 
     def __init__(self, target: Target, sampler: Sampler, dataplane: Dataplane | None = None) -> None:
         self._target, self._sampler, self._dataplane = target, sampler, dataplane
-        self._jobs: deque[tuple[str, Future[Answer]]] = deque()
+        self._jobs: deque[tuple[Callable[[], Any], Future[Any]]] = deque()
         self._stopping = threading.Event()
         self._wait, self._wake = os.pipe()
         os.set_blocking(self._wait, False)
@@ -78,8 +83,12 @@ class Worker:
 
     def ask(self, line: str) -> Future[Answer]:
         """Ask a line before the next sample is taken."""
-        future: Future[Answer] = Future()
-        self._jobs.append((line, future))
+        return self.call(lambda: self._target.execute(line))
+
+    def call(self, job: Callable[[], T]) -> Future[T]:
+        """Do something in the target's thread, before the next sample is taken."""
+        future: Future[T] = Future()
+        self._jobs.append((job, future))
         self._nudge()
         return future
 
@@ -104,20 +113,12 @@ class Worker:
     def _run(self, deliver: Callable[[Sample], None]) -> None:
         while not self._stopping.is_set():
             while self._jobs:
-                self._answer(*self._jobs.popleft())
+                _do(*self._jobs.popleft())
             if self._sampler.pause <= 0:
                 sample = self._sampler.sample()
                 if not self._stopping.is_set() and (sample.replies or sample.lost):
                     deliver(sample)
             self._rest()
-
-    def _answer(self, line: str, future: Future[Answer]) -> None:
-        if not future.set_running_or_notify_cancel():
-            return
-        try:
-            future.set_result(self._target.execute(line))
-        except Exception as error:  # noqa: BLE001 - it is told to whoever asked
-            future.set_exception(error)
 
     def _rest(self) -> None:
         """Wait until there is something to do; our own engine runs meanwhile."""
@@ -132,3 +133,12 @@ class Worker:
         if self._wait in ready:
             with suppress(BlockingIOError):
                 os.read(self._wait, 512)
+
+
+def _do(job: Callable[[], Any], future: Future[Any]) -> None:
+    if not future.set_running_or_notify_cancel():
+        return
+    try:
+        future.set_result(job())
+    except Exception as error:  # noqa: BLE001 - it is told to whoever asked
+        future.set_exception(error)

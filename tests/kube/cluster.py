@@ -66,6 +66,8 @@ class Pod:
     environment: dict[str, str] = field(default_factory=dict)
     commands: dict[str, Callable[[Sequence[str]], Sequence[str]]] = field(default_factory=dict)
     """By the name of a program: the host's command line for one of the pod's."""
+    typed: list[bytes] = field(default_factory=list)
+    """What came for the standard input of its commands, by messages."""
 
     def container(self, name: str | None) -> Container | None:
         if name is None:

@@ -133,6 +133,8 @@ class Execution:
             while True:
                 message = self._web.receive().data
                 channel, data = Channel(message[0]), message[1:]
+                if channel is Channel.STDIN:
+                    self._pod.typed.append(data)
                 if channel is Channel.STDIN and sink >= 0:
                     while data:
                         data = data[os.write(sink, data) :]

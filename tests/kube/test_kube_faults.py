@@ -46,3 +46,11 @@ def test_a_log_that_breaks_off_tells_what_came(server: ApiServer) -> None:
         with pytest.raises(ClusterError, match="connection to the API server was lost"):
             come.extend(cluster.api.log(pod, "vpp"))
         assert b"".join(come) == b"vpp of node-a, line "
+
+
+def test_a_server_that_does_not_answer_an_upgrade(server: ApiServer) -> None:
+    server.cluster.faults.append(Fault("/exec", delay=20.0))
+    with Cluster(KubeSettings(kubeconfig=str(server.write_kubeconfig()), request_timeout=0.5)) as cluster:
+        target = cluster.targets("node-a")[0]
+        with pytest.raises(ClusterError, match=r"exec in calico-vpp-node-1x/vpp: the API server did not answer within 0.5 s"):
+            target.execute("show version")

@@ -49,6 +49,15 @@ def test_lines_share_one_session(live: ApiServer, target: PodTarget) -> None:
     ]
 
 
+def test_a_line_is_one_message_there(live: ApiServer, target: PodTarget) -> None:
+    target.execute("show version")
+    typed = live.cluster.pods[SPACE, POD].typed
+    before = len(typed)
+    for line in ("show interface", "show nonsense", "set interface state loop0 up"):
+        target.execute(line)
+    assert typed[before:] == [b"show interface\n", b"show nonsense\n", b"set interface state loop0 up\n"]
+
+
 @pytest.mark.parametrize("line", ["echo what?", "echo a\tb", "echo " + "x" * 600])
 def test_lines_that_an_editor_would_take_otherwise(target: PodTarget, line: str) -> None:
     assert target.execute(line).text.split() == line.split()[1:]

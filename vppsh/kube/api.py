@@ -1,16 +1,24 @@
-"""The API server: the one place where the `kubernetes` package is used, and loaded only when a cluster is asked for something."""
+"""The API server: the one place where the `kubernetes` package is used, and loaded only when a cluster is asked for something.
+
+Of the package come the kubeconfig with its credentials, the pool of connections that goes by it, and the WebSocket. Its
+generated types are left alone: they take longer to load than fifty nodes to answer, and the JSON says the same.
+"""
 
 from __future__ import annotations
 
 import json
+import queue
 import re
-from collections.abc import Callable, Iterator, Sequence
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
+from urllib.parse import quote, urlencode
 
 import urllib3
 
+from vppsh import __version__
 from vppsh.errors import TargetError
 from vppsh.kube.model import ContainerState, Node, Pod
 from vppsh.kube.settings import KubeSettings
@@ -39,15 +47,9 @@ class ClusterError(TargetError):
 
 @contextmanager
 def reaching(what: str) -> Iterator[None]:
-    """Failures of the client as errors that name what was asked for, and no secret."""
-    from kubernetes.client.exceptions import ApiException
-
+    """Failures of the connection as errors that name what was asked for, and no secret."""
     try:
         yield
-    except ApiException as error:
-        code, message = _refusal(error)
-        words = WORDS.get(code, error.reason or "refused")
-        raise ClusterError(f"{what}: {words}{f': {message}' if message else ''}", code) from error
     except urllib3.exceptions.MaxRetryError as error:
         raise ClusterError(f"{what}: the API server cannot be reached: {_cause(error.reason or error)}") from error
     except (urllib3.exceptions.HTTPError, OSError) as error:
@@ -59,24 +61,21 @@ class Api:
 
     def __init__(self, settings: KubeSettings) -> None:
         """Read the kubeconfig, or the account of the pod that this runs in; raises ClusterError."""
-        from kubernetes import client
+        from kubernetes.client.rest import RESTClientObject
 
         self.settings = settings
-        self._client = _client(settings)
-        # The library's types change from version to version, and its answers are looked at here only.
-        self._core: Any = client.CoreV1Api(self._client)
-        self._options = {"_request_timeout": settings.request_timeout}
+        self._configuration = _configuration(settings)
+        self._pool: urllib3.PoolManager = RESTClientObject(self._configuration).pool_manager
 
     @property
     def host(self) -> str:
-        return str(self._client.configuration.host)
+        return str(self._configuration.host)
 
     def nodes(self) -> list[Node]:
         """All nodes in the order of their names, each with its pod."""
         pods = {pod.node: pod for pod in sorted(self.pods(), key=lambda pod: pod.ready)}
-        with reaching("nodes"):
-            items = self._core.list_node(**self._options).items
-        return sorted((_node(item, pods.get(item.metadata.name)) for item in items), key=lambda node: node.name)
+        items = self._json("nodes", "/api/v1/nodes")["items"]
+        return sorted((_node(item, pods.get(item["metadata"]["name"])) for item in items), key=lambda node: node.name)
 
     def pods(self) -> list[Pod]:
         """The pods with VPP."""
@@ -87,51 +86,34 @@ class Api:
         return self._pods(self.settings.felix_namespace, self.settings.felix_selector)
 
     def _pods(self, namespace: str, selector: str) -> list[Pod]:
-        with reaching(f"pods of {namespace}"):
-            items = self._core.list_namespaced_pod(namespace, label_selector=selector, **self._options).items
-        return [_pod(item) for item in items]
+        found = self._json(f"pods of {namespace}", _path("v1", "pods", namespace), {"labelSelector": selector})
+        return [_pod(item) for item in found["items"]]
 
     def resources(self) -> dict[str, Callable[[], Any]]:
         """Requests for what there is to know about the cluster around VPP, by names: each gives JSON or raises ClusterError."""
-        from kubernetes import client
-
-        core, namespace = self._core, self.settings.namespace
-        apps, custom = client.AppsV1Api(self._client), client.CustomObjectsApi(self._client)
-        methods: dict[str, Callable[..., Any]] = {
-            "version": client.VersionApi(self._client).get_code,
-            "nodes": core.list_node,
-            "pods": core.list_pod_for_all_namespaces,
-            "services": core.list_service_for_all_namespaces,
-            "installations": partial(custom.list_cluster_custom_object, "operator.tigera.io", "v1", "installations"),
-            "cni-config": partial(core.read_namespaced_config_map, "cni-config", self.settings.felix_namespace),
-            "calico-vpp-config": partial(core.read_namespaced_config_map, "calico-vpp-config", namespace),
-            "calico-vpp-node": partial(apps.read_namespaced_daemon_set, "calico-vpp-node", namespace),
+        namespace = self.settings.namespace
+        paths = {
+            "version": "/version",
+            "nodes": _path("v1", "nodes"),
+            "pods": _path("v1", "pods"),
+            "services": _path("v1", "services"),
+            "installations": _path("operator.tigera.io/v1", "installations"),
+            "cni-config": _path("v1", "configmaps", self.settings.felix_namespace, "cni-config"),
+            "calico-vpp-config": _path("v1", "configmaps", namespace, "calico-vpp-config"),
+            "calico-vpp-node": _path("apps/v1", "daemonsets", namespace, "calico-vpp-node"),
         }
-        return {name: partial(self._json, name, method) for name, method in methods.items()}
-
-    def _json(self, what: str, method: Callable[..., Any]) -> Any:
-        """What the server answers, not made into the library's own objects."""
-        with reaching(what):
-            answer = method(_preload_content=False, **self._options)
-            try:
-                body = answer.read(decode_content=True)
-            finally:
-                answer.release_conn()
-            return json.loads(body)
+        return {name: partial(self._json, name, path) for name, path in paths.items()}
 
     def config_map(self, name: str) -> dict[str, str]:
         """The data of a config map."""
-        with reaching(f"config map {name}"):
-            return dict(self._core.read_namespaced_config_map(name, self.settings.namespace, **self._options).data or {})
+        return dict(self._json(f"config map {name}", _path("v1", "configmaps", self.settings.namespace, name)).get("data") or {})
 
     def log(self, pod: Pod, container: str, *, follow: bool = False, tail: int | None = None) -> Iterator[bytes]:
         """A container's log in pieces as they come; with `follow`, what it will write, too."""
         what = f"log of {pod.name}/{container}"
-        options: dict[str, Any] = {} if tail is None else {"tail_lines": tail}
-        timeout = (self.settings.request_timeout, None if follow else self.settings.request_timeout)
+        query = {"container": container, "follow": str(follow).lower()} | ({} if tail is None else {"tailLines": str(tail)})
         with reaching(what):
-            options |= {"container": container, "follow": follow, "_preload_content": False, "_request_timeout": timeout}
-            answer = self._core.read_namespaced_pod_log(pod.name, pod.namespace, **options)
+            answer = self._get(what, _path("v1", "pods", pod.namespace, pod.name, "log"), query, patient=follow)
             try:
                 yield from answer.stream(amt=None, decode_content=True)
             finally:
@@ -140,51 +122,140 @@ class Api:
 
     def execute(self, pod: Pod, container: str, words: Sequence[str], *, stdin: bool, tty: bool) -> Any:
         """Start a command in a container; the client's WebSocket to it (WSClient)."""
-        from kubernetes import client
-        from kubernetes.stream import stream
+        seconds = self.settings.request_timeout
+        what = f"exec in {pod.name}/{container}"
+        flags = {"stdin": stdin, "stdout": True, "stderr": not tty, "tty": tty}
+        query = [("container", container), *(("command", word) for word in words), *((name, str(on).lower()) for name, on in flags.items())]
+        try:
+            return _within(seconds, partial(self._upgrade, what, _path("v1", "pods", pod.namespace, pod.name, "exec"), query))
+        except TimeoutError:
+            raise ClusterError(f"{what}: the API server did not answer within {seconds:g} s") from None
 
-        # `stream` turns all requests of its client into WebSockets for a moment, those of other threads too: it gets one of its own.
-        core: Any = client.CoreV1Api(client.ApiClient(self._client.configuration))
-        with reaching(f"exec in {pod.name}/{container}"):
-            return stream(
-                core.connect_get_namespaced_pod_exec, pod.name, pod.namespace, container=container, command=list(words),
-                stdin=stdin, stdout=True, stderr=not tty, tty=tty, binary=True, _preload_content=False, **self._options,
+    def _upgrade(self, what: str, path: str, query: Sequence[tuple[str, str]]) -> Any:
+        from kubernetes.client.exceptions import ApiException
+        from kubernetes.stream.ws_client import websocket_call
+
+        try:
+            return websocket_call(
+                self._configuration, "GET", f"{self.host}{path}", headers=self._headers(), query_params=query,
+                binary=True, capture_all=False, _preload_content=False,
             )  # fmt: skip
+        except ApiException as error:
+            code, message = _handshake(str(error.reason))
+            if not code:
+                raise ClusterError(f"{what}: the API server cannot be reached: {_cause(error)}") from error
+            raise _refused(what, code, message) from error
 
     def close(self) -> None:
         """Let go of the connections."""
-        self._client.rest_client.pool_manager.clear()
+        self._pool.clear()
+
+    def _json(self, what: str, path: str, query: Mapping[str, str] | None = None) -> Any:
+        with reaching(what):
+            answer = self._get(what, path, query or {})
+            try:
+                body = answer.read(decode_content=True)
+            finally:
+                answer.release_conn()
+        try:
+            return json.loads(body)
+        except ValueError as error:
+            raise ClusterError(f"{what}: the API server answered something that is not JSON") from error
+
+    def _get(self, what: str, path: str, query: Mapping[str, str], *, patient: bool = False) -> urllib3.BaseHTTPResponse:
+        """A request whose answer is to be read; raises ClusterError when it is refused. `patient` when its end is not expected soon."""
+        seconds = self.settings.request_timeout
+        timeout = urllib3.Timeout(connect=seconds, read=None if patient else seconds)
+        url = f"{self.host}{path}?{urlencode(query)}" if query else f"{self.host}{path}"
+        answer = self._pool.request("GET", url, headers=self._headers(), timeout=timeout, preload_content=False)
+        if answer.status >= 300:
+            body = answer.read(decode_content=True)
+            answer.release_conn()
+            raise _refused(what, answer.status, _message(body) or answer.reason or "")
+        return answer
+
+    def _headers(self) -> dict[str, str]:
+        """Who asks. Asked of the library each time: it renews what has expired."""
+        known = self._configuration.auth_settings().values()
+        return {"user-agent": f"vppsh/{__version__}"} | {each["key"]: each["value"] for each in known if each["in"] == "header"}
 
 
-def _client(settings: KubeSettings) -> Any:
-    from kubernetes import client, config
+def _configuration(settings: KubeSettings) -> Any:
+    """Where the cluster is and who asks, in the library's own type: it changes from version to version."""
+    from kubernetes.client import Configuration
+    from kubernetes.config import load_incluster_config, load_kube_config
     from kubernetes.config.config_exception import ConfigException
 
+    configuration = Configuration()
     if settings.kubeconfig is None and settings.context is None:
         try:
-            configuration = client.Configuration()
-            config.load_incluster_config(configuration)
-            return client.ApiClient(configuration)
+            load_incluster_config(configuration)
+            return configuration
         except ConfigException:
             pass  # not in a pod: the kubeconfig it is
     try:
-        return config.new_client_from_config(settings.kubeconfig, settings.context)
+        load_kube_config(settings.kubeconfig, settings.context, client_configuration=configuration)
     except ConfigException as error:
         raise ClusterError(f"kubeconfig: {error}") from error
+    return configuration
 
 
-def _refusal(error: Any) -> tuple[int, str]:
-    """HTTP status and message of a refusal, also of one that came instead of a WebSocket."""
-    code, body = int(error.status or 0), error.body or ""
-    if not code and (found := _HANDSHAKE.search(str(error.reason))):
-        code = int(found["status"])
-        told = _BODY.search(str(error.reason))
-        body = told["body"] if told else ""
+def _within(seconds: float, upgrade: Callable[[], Any]) -> Any:
+    """The WebSocket that comes of an upgrade, or TimeoutError: the library itself would wait for ever. One that comes late is closed."""
+    come: queue.SimpleQueue[Any] = queue.SimpleQueue()
+    deciding = threading.Lock()
+    late = False
+
+    def work() -> None:
+        try:
+            outcome = upgrade()
+        except ClusterError as error:
+            outcome = error
+        with deciding:
+            come.put(outcome)
+            if late and not isinstance(outcome, ClusterError):
+                outcome.sock.shutdown()
+
+    threading.Thread(target=work, name="upgrade", daemon=True).start()
     try:
-        message = json.loads(body).get("message", "") if body else ""
+        outcome = come.get(timeout=seconds)
+    except queue.Empty:
+        with deciding:
+            late = come.empty()
+        if late:
+            raise TimeoutError from None
+        outcome = come.get()
+    if isinstance(outcome, ClusterError):
+        raise outcome
+    return outcome
+
+
+def _path(version: str, resource: str, namespace: str = "", *names: str) -> str:
+    """The path of a resource of a version of the API: of the whole cluster, of a namespace, one of them, or a part of it."""
+    parts = [resource, *names]
+    if namespace:
+        parts = ["namespaces", namespace, *parts]
+    return f"/{'api' if version == 'v1' else 'apis'}/{version}/{'/'.join(quote(part, safe='') for part in parts)}"
+
+
+def _refused(what: str, code: int, message: str) -> ClusterError:
+    words = WORDS.get(code, "refused")
+    told = "" if code == 401 else message
+    return ClusterError(f"{what}: {words}{f': {told}' if told else ''}", code)
+
+
+def _message(body: bytes | str) -> str:
+    """What a Status says."""
+    try:
+        return str(json.loads(body).get("message", ""))
     except (ValueError, AttributeError):
-        message = ""
-    return code, message if code != 401 else ""
+        return ""
+
+
+def _handshake(reason: str) -> tuple[int, str]:
+    """HTTP status and message of a refusal that came instead of a WebSocket; 0 when none came."""
+    found, told = _HANDSHAKE.search(reason), _BODY.search(reason)
+    return (int(found["status"]) if found else 0), (_message(told["body"]) if told else "")
 
 
 def _cause(error: BaseException) -> str:
@@ -193,20 +264,24 @@ def _cause(error: BaseException) -> str:
     return text.rsplit("Caused by ", maxsplit=1)[-1].strip("()") or type(error).__name__
 
 
-def _node(item: Any, pod: Pod | None) -> Node:
-    addresses = {address.type: address.address for address in item.status.addresses or ()}
-    ready = any(condition.type == "Ready" and condition.status == "True" for condition in item.status.conditions or ())
-    return Node(item.metadata.name, addresses.get("InternalIP", ""), ready, pod)
+def _node(item: Mapping[str, Any], pod: Pod | None) -> Node:
+    status = item.get("status", {})
+    addresses = {address["type"]: address["address"] for address in status.get("addresses") or ()}
+    ready = any(condition["type"] == "Ready" and condition["status"] == "True" for condition in status.get("conditions") or ())
+    return Node(item["metadata"]["name"], addresses.get("InternalIP", ""), ready, pod)
 
 
-def _pod(item: Any) -> Pod:
-    statuses = item.status.container_statuses or ()
-    containers = tuple(ContainerState(each.name, each.ready, each.restart_count, _state(each.state)) for each in statuses)
-    return Pod(item.metadata.name, item.spec.node_name or "", item.status.phase or "", containers, item.metadata.namespace or "")
+def _pod(item: Mapping[str, Any]) -> Pod:
+    metadata, status = item["metadata"], item.get("status", {})
+    containers = tuple(
+        ContainerState(each["name"], bool(each.get("ready")), int(each.get("restartCount", 0)), _state(each.get("state") or {}))
+        for each in status.get("containerStatuses") or ()
+    )
+    return Pod(metadata["name"], item["spec"].get("nodeName", ""), status.get("phase", ""), containers, metadata.get("namespace", ""))
 
 
-def _state(state: Any) -> str:
-    if state is None or state.running:
+def _state(state: Mapping[str, Any]) -> str:
+    if not state or "running" in state:
         return "running"
-    other = state.waiting or state.terminated
-    return str((other and other.reason) or "not running")
+    other = state.get("waiting") or state.get("terminated") or {}
+    return str(other.get("reason") or "not running")

@@ -65,6 +65,12 @@ class Track:
         self._base[:] = self._value
         self.based_at = self._at
 
+    def rebase_on(self, at: float, counters: Mapping[Hashable, float]) -> None:
+        """Count from an earlier reading; what was cleared since counts from zero."""
+        base = np.array([counters.get(key, 0.0) for key in self._columns])
+        self._base[: len(base)] = np.where(base > self._value[: len(base)], 0.0, base)
+        self.based_at = at
+
     def value(self, key: Hashable) -> float:
         """The counter as the target shows it."""
         column = self._columns.get(key)

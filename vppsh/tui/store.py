@@ -21,6 +21,16 @@ class Known:
     failed: bool = False
 
 
+@dataclass(frozen=True)
+class Jump(Sample):
+    """Another time of a recording.
+
+    store  what was known then
+    """
+
+    store: Store | None = None
+
+
 class Store:
     """Fed with samples, in one thread; screens read from it.
 
@@ -42,6 +52,9 @@ class Store:
 
     def feed(self, sample: Sample, questions: Iterable[Question]) -> None:
         """Take a sample; the questions say how its answers are read."""
+        if isinstance(sample, Jump) and sample.store is not None:
+            vars(self).update(vars(sample.store))
+            return
         self.at, self.taken = sample.at, sample.taken
         if sample.lost:
             self.lost_at = sample.at if self.lost_at is None else self.lost_at
@@ -55,11 +68,20 @@ class Store:
             if reply is None:
                 continue
             if reply.failed:
-                self._known[question.line] = Known(None, sample.at, reply.text, failed=True)
+                self.refuse(question, reply.text)
                 continue
             value = question.read(reply.text)
             self._known[question.line] = Known(value, sample.at, reply.text)
             self.track(question).feed(sample.at, question.counters(value))
+
+    def refuse(self, question: Question, text: str) -> None:
+        """There is no answer to a question, and why."""
+        self._known[question.line] = Known(None, self.at, text, failed=True)
+
+    def refusals(self, questions: Iterable[Question]) -> list[str]:
+        """What was said instead of answers."""
+        known = [self._known.get(question.line) for question in questions]
+        return [each.text.strip() for each in known if each is not None and each.failed]
 
     def known(self, question: Question) -> Known | None:
         """The latest answer; None when it was not asked yet."""

@@ -1,0 +1,281 @@
+"""A recording as a feed: one playhead for all its targets, which jumps, and plays."""
+
+from __future__ import annotations
+
+import threading
+import time
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future
+
+from vppsh.errors import CommandError
+from vppsh.targets.base import Answer
+from vppsh.tui.history import SLOTS
+from vppsh.tui.questions import Question
+from vppsh.tui.recording_file import Entry, Recording
+from vppsh.tui.sampling import Sample
+from vppsh.tui.store import Jump, Store
+
+# After a jump a view is drawn from so many samples before it, then from more, so that it is there at once.
+DEPTHS = (4, 60, SLOTS)
+SPEEDS = (0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
+# Samples that were played and not drawn yet; more are not read ahead.
+UNDRAWN = 2
+# Who does not tell that it has drawn is not waited for.
+PATIENCE = 1.0
+# While time goes on it is told at least so often (seconds).
+LONGEST = 0.5
+
+
+class Abandoned(Exception):  # noqa: N818 - not an error: somebody wants to be elsewhere meanwhile
+    """What is being built is not wanted any more."""
+
+
+class Playback:
+    """The time that a recording is looked at, for all its targets; a thread of its own reads what was recorded then.
+
+    at       that time, on the recording's clock
+    base     from when on counters are counted
+    playing  time goes on
+    speed    how many times faster than it did
+    """
+
+    def __init__(self, recording: Recording, at: float | None = None) -> None:
+        self.recording = recording
+        self.times = [entry.at for entry in recording.entries]
+        self.first, self.last = self.times[0], self.times[-1]
+        self.at = self.last if at is None else min(max(at, self.first), self.last)
+        self.base = self.first
+        self.playing, self.speed = False, 1.0
+        self.feeds = [RecordedFeed(self, name) for name in recording.targets]
+        self._change = threading.Condition()
+        self._jumped: set[str] = set()
+        self._undrawn = 0
+        self._stopping = False
+        self._thread: threading.Thread | None = None
+
+    @property
+    def taken(self) -> float:
+        """The time in seconds since 1970."""
+        return self.recording.entries[self.number].taken + self.at - self.times[self.number]
+
+    @property
+    def number(self) -> int:
+        """Which sample, from 0."""
+        return max(bisect_right(self.times, self.at) - 1, 0)
+
+    def seek(self, at: float) -> None:
+        """Be at another time."""
+        with self._change:
+            self.at = min(max(at, self.first), self.last)
+            self._jumped = {feed.name for feed in self.feeds}
+            self._change.notify()
+
+    def step(self, forward: bool) -> None:
+        """Go to the next sample or the one before; of several targets, to the next round of samples."""
+        slack = self.recording.interval / 2 if len(self.feeds) > 1 else 0.0
+        number = bisect_right(self.times, self.at + slack) if forward else bisect_left(self.times, self.at - slack) - 1
+        self.seek(self.times[min(max(number, 0), len(self.times) - 1)])
+
+    def play(self, playing: bool) -> None:
+        """Let time go on, from the beginning when it is at its end; or stand still."""
+        with self._change:
+            self.playing = playing
+            if playing and self.at >= self.last:
+                self.at = self.first
+                self._jumped = {feed.name for feed in self.feeds}
+            self._change.notify()
+
+    def faster(self, by: int) -> None:
+        """The next speed, or the one before."""
+        with self._change:
+            self.speed = SPEEDS[min(max(bisect_left(SPEEDS, self.speed) + by, 0), len(SPEEDS) - 1)]
+            self._change.notify()
+
+    def drawn(self) -> None:
+        """What was delivered was drawn."""
+        with self._change:
+            self._undrawn = 0
+            self._change.notify()
+
+    def look(self, name: str) -> None:
+        """A target is looked at otherwise; begins the thread."""
+        with self._change:
+            self._jumped.add(name)
+            self._change.notify()
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="tui playback", daemon=True)
+                self._thread.start()
+
+    def stop(self) -> None:
+        """End, and let go of the recording."""
+        with self._change:
+            self._stopping = True
+            self._change.notify()
+        if self._thread is not None and self._thread is not threading.current_thread():
+            self._thread.join(PATIENCE)
+        if self._thread is None or not self._thread.is_alive():
+            self.recording.close()
+
+    def _run(self) -> None:
+        while not self._stopping:
+            with self._change:
+                jumped, self._jumped, at = self._jumped, set(), self.at
+                due = [] if jumped else self._await()
+            if jumped:
+                self._jump([feed for feed in self.feeds if feed.name in jumped], at)
+            for entry in due:
+                self._play(entry)
+
+    def _await(self) -> list[Entry]:
+        """Wait for something to do; the samples whose time has come."""
+        if not self.playing or self._undrawn >= UNDRAWN:
+            self._change.wait(PATIENCE if self.playing else None)
+            self._undrawn = 0
+            return []
+        number = bisect_right(self.times, self.at)
+        if number == len(self.times):
+            self.playing = False
+            return []
+        due, begun = self.times[number], time.monotonic()
+        self._change.wait(min((due - self.at) / self.speed, LONGEST))
+        if self._jumped or self._stopping or not self.playing:
+            return []
+        self.at = min(self.at + (time.monotonic() - begun) * self.speed, due)
+        return self.recording.entries[number : bisect_right(self.times, self.at)]
+
+    def _play(self, entry: Entry) -> None:
+        with self._change:
+            self._undrawn += 1
+        for feed in self.feeds:
+            if feed.name == entry.target:
+                feed.deliver(_sample(self.recording, entry, {question.line for question in feed.questions}))
+
+    def _jump(self, feeds: list[RecordedFeed], at: float) -> None:
+        """Tell what was known at a time, from ever more samples."""
+        for depth in DEPTHS:
+            for feed in feeds:
+                try:
+                    store = _built(self, feed.name, at, feed.questions, depth)
+                except Abandoned:
+                    return
+                feed.deliver(Jump(store.at, store.taken, store=store))
+
+    def abandoned(self) -> bool:
+        """Whether what is being built is not wanted any more."""
+        return bool(self._jumped) or self._stopping
+
+
+class RecordedFeed:
+    """What was recorded of one target."""
+
+    def __init__(self, playback: Playback, name: str) -> None:
+        self.name = name
+        self.questions: tuple[Question, ...] = ()
+        self._playback = playback
+        self._deliver: Callable[[Sample], None] | None = None
+
+    def deliver(self, sample: Sample) -> None:
+        """Give a sample to who looks, if anybody does."""
+        if self._deliver is not None:
+            self._deliver(sample)
+
+    def start(self, deliver: Callable[[Sample], None]) -> None:
+        """Begin."""
+        self._deliver = deliver
+        self._playback.look(self.name)
+
+    def want(self, questions: Iterable[Question]) -> None:
+        """Look at what these ask for."""
+        self.questions = tuple(dict.fromkeys(questions))
+        if self._deliver is not None:
+            self._playback.look(self.name)
+
+    def hurry(self) -> None:
+        """Read once more what was recorded."""
+        self._playback.look(self.name)
+
+    def ask(self, line: str) -> Future[Answer]:
+        """Nobody answers lines."""
+        future: Future[Answer] = Future()
+        future.set_exception(CommandError("a recording answers no lines"))
+        return future
+
+    def stop(self) -> None:
+        """End."""
+        self._deliver = None
+        if all(feed.stopped for feed in self._playback.feeds):
+            self._playback.stop()
+
+    @property
+    def stopped(self) -> bool:
+        """Whether nobody looks."""
+        return self._deliver is None
+
+
+def state_at(recording: Recording, target: str, at: float, questions: Iterable[Question]) -> Store:
+    """What was known of a target at a time of the recording."""
+    return _built(Playback(recording, at), target, at, tuple(questions), SLOTS)
+
+
+def _built(playback: Playback, target: str, at: float, questions: tuple[Question, ...], depth: int) -> Store:
+    """What was known of a target, from at most so many samples before a time, and of what was asked rarely from the last answer."""
+    recording = playback.recording
+    entries, end = recording.of(target), recording.until(target, at)
+    begin = max(end - depth, 0)
+    store = Store(target, recording.where[target])
+    if not end:
+        return store
+    wanted = {question.line for question in questions}
+    for entry, lines in _before(entries[:begin], wanted):
+        store.feed(_sample(recording, entry, lines), questions)
+    for entry in entries[begin:end]:
+        if playback.abandoned():
+            raise Abandoned
+        store.feed(_sample(recording, entry, wanted), questions)
+        time.sleep(0)  # who draws may go first
+    store.samples = end
+    _tell_absent(recording, store, questions)
+    _count_from(recording, store, questions, min(playback.base, at))
+    last = entries[end - 1]
+    store.asked, store.cost = len(last.replies), sum(kept.took for kept in last.replies.values())
+    return store
+
+
+def _before(entries: list[Entry], wanted: set[str]) -> list[tuple[Entry, set[str]]]:
+    """The samples that have the last answer to a line, and to which, in their order."""
+    found: list[tuple[Entry, set[str]]] = []
+    missing = set(wanted)
+    for entry in reversed(entries):
+        if not missing:
+            break
+        here = missing & entry.replies.keys()
+        if here:
+            found.append((entry, here))
+            missing -= here
+    return found[::-1]
+
+
+def _tell_absent(recording: Recording, store: Store, questions: tuple[Question, ...]) -> None:
+    for question in questions:
+        if store.known(question) is None:
+            until = " before this time" if recording.has(store.name, question.line) else ""
+            store.refuse(question, f"the recording has no answer to `{question.line}'{until}\n")
+
+
+def _count_from(recording: Recording, store: Store, questions: tuple[Question, ...], base: float) -> None:
+    """Let counters count from the first answer at a time or behind it."""
+    entries = recording.of(store.name)
+    missing = {question.line: question for question in questions}
+    for entry in entries[max(recording.until(store.name, base) - 1, 0) :]:
+        if not missing or entry.at > store.at:
+            break
+        for line in missing.keys() & entry.replies.keys():
+            question, reply = missing.pop(line), recording.reply(entry.replies[line])
+            if not reply.failed:
+                store.track(question).rebase_on(entry.at, question.counters(question.read(reply.text)))
+
+
+def _sample(recording: Recording, entry: Entry, wanted: set[str]) -> Sample:
+    replies = {line: recording.reply(kept) for line, kept in entry.replies.items() if line in wanted}
+    return Sample(entry.at, entry.taken, replies, entry.lost)

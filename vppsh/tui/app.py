@@ -136,7 +136,7 @@ class Monitor(App[None]):
         self._show_status()
 
     def _feed(self, sample: Sample) -> None:
-        questions = {question.line: question for view in self.views for question in view.questions}
+        questions = {question.line: question for view in self.views for question in view.readable}
         self.store.feed(sample, questions.values())
 
     def _draw(self) -> None:

@@ -22,19 +22,44 @@ def no_counters(value: Any) -> Mapping[Hashable, float]:
     return {}
 
 
+def unchanged(text: str) -> str:
+    """An answer that has nothing to hide."""
+    return text
+
+
+@dataclass(frozen=True)
+class Gate:
+    """A small question before a big one.
+
+    line   while its answer is what it was, the big one is not asked again, unless somebody asks for it
+    count  how many entries the big answer is going to have
+    most   somebody's VPP is not made to print more than so many, unless somebody asks for it
+    """
+
+    line: str
+    count: Callable[[str], int]
+    most: int
+
+
 @dataclass(frozen=True)
 class Question:
     """One line of VPP's that is asked again and again.
 
-    read      makes a value of the answer's text
+    read      makes a value of the answer's text, in the thread that asked
     counters  the counters in that value, for rates and histories
     every     seconds between two askings on a live VPP, at least; an engine of our own is asked whenever samples are taken
+    gate      what is asked first, when the answer may be a big one
+    on_demand  it is asked only when somebody wants a sample now
+    clean     takes secrets out of an answer before anything keeps it
     """
 
     line: str
     read: Callable[[str], Any]
     counters: Callable[[Any], Mapping[Hashable, float]] = no_counters
     every: float = 0.0
+    gate: Gate | None = None
+    on_demand: bool = False
+    clean: Callable[[str], str] = unchanged
 
 
 def _of_interfaces(value: Interfaces) -> Mapping[Hashable, float]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from vppsh.errors import CommandError, TargetError
 from vppsh.targets.base import Target
@@ -16,15 +17,20 @@ SLOWEST = 30.0
 # A lost target is tried again after so many seconds, then after twice as many, and so on up to the second number.
 RETRY, RETRY_SLOWEST = 0.5, 10.0
 TIMEOUT = 20.0
+# What is asked no more often than this does not slow down the rest when its answer takes long (seconds).
+SELDOM = 10.0
+# How often an engine of our own is asked whether a big answer has changed.
+OWN_BIG = 5.0
 
 
 @dataclass(frozen=True)
 class Reply:
-    """What one line was answered, and how long that took (seconds)."""
+    """What one line was answered, how long that took (seconds), and the value that was read from it, if that was done already."""
 
     text: str
     took: float
     failed: bool = False
+    value: Any = None
 
 
 @dataclass(frozen=True)
@@ -70,6 +76,9 @@ class Sampler:
         self._wanted: tuple[Question, ...] = ()
         self._asked: dict[str, float] = {}
         self._refused: set[str] = set()
+        self._insisted: set[str] = set()
+        self._gates: dict[str, str] = {}
+        self._took: dict[str, float] = {}
         self._retry = RETRY
         self.base_interval = interval
         self.interval = interval
@@ -85,6 +94,7 @@ class Sampler:
 
     def hurry(self) -> None:
         """Ask all that is wanted now, also what is asked rarely."""
+        self._insisted = {question.line for question in self._wanted}
         self._asked.clear()
         self._refused.clear()
         self.next_at = self._clock()
@@ -101,17 +111,22 @@ class Sampler:
         try:
             for question in self._wanted:
                 if self._due(question, at):
-                    replies[question.line] = self._ask(question.line)
                     self._asked[question.line] = at
+                    if self._let_through(question, replies):
+                        replies[question.line] = self._ask(question)
+                    self._insisted.discard(question.line)
         except TargetError as error:
             self._asked.clear()
             self._refused.clear()
+            self._gates.clear()
             self.next_at = self._clock() + self._retry
             self._retry = min(2 * self._retry, RETRY_SLOWEST)
             return Sample(at, taken, lost=str(error) or type(error).__name__)
         self._retry = RETRY
         sample = Sample(at, taken, replies)
-        self.interval = min(max(self.base_interval, sample.cost / BUSIEST, self.interval / 2), SLOWEST)
+        often = {question.line for question in self._wanted if question.every < SELDOM}
+        cost = sum(reply.took for line, reply in replies.items() if line in often)
+        self.interval = min(max(self.base_interval, cost / BUSIEST, self.interval / 2), SLOWEST)
         self.next_at = max(at + self.interval, self._clock())
         return sample
 
@@ -119,17 +134,40 @@ class Sampler:
         if question.line in self._refused:
             return False
         asked = self._asked.get(question.line)
-        every = question.every if not self._own or question.every == float("inf") else 0.0
+        if question.on_demand:
+            return question.line in self._insisted
+        every = question.every
+        if self._own and every != float("inf"):
+            every = OWN_BIG if question.gate else 0.0
+        if question.every >= SELDOM:
+            every = max(every, self._took.get(question.line, 0.0) / BUSIEST)
         # Half an interval early is better than a whole one late.
         return asked is None or at - asked >= every - self.interval / 2
 
-    def _ask(self, line: str) -> Reply:
+    def _let_through(self, question: Question, replies: dict[str, Reply]) -> bool:
+        """Whether a big answer is worth asking for: its gate is asked first."""
+        gate = question.gate
+        if gate is None:
+            return True
+        reply = replies[gate.line] = self._say(gate.line)
+        known, self._gates[question.line] = self._gates.get(question.line), reply.text
+        if question.line in self._insisted:
+            return True
+        return known != reply.text and (self._own or reply.failed or gate.count(reply.text) <= gate.most)
+
+    def _ask(self, question: Question) -> Reply:
+        reply = self._say(question.line)
+        self._took[question.line] = reply.took
+        text = question.clean(reply.text)
+        if reply.failed:
+            self._refused.add(question.line)
+            return replace(reply, text=text)
+        return replace(reply, text=text, value=question.read(text))
+
+    def _say(self, line: str) -> Reply:
         begun = self._clock()
         try:
             answer = self._target.execute(line, TIMEOUT)
         except CommandError as error:
-            self._refused.add(line)
             return Reply(f"{error}\n", self._clock() - begun, failed=True)
-        if answer.failed:
-            self._refused.add(line)
         return Reply(answer.text, self._clock() - begun, answer.failed)

@@ -70,7 +70,7 @@ class Store:
             if reply.failed:
                 self.refuse(question, reply.text)
                 continue
-            value = question.read(reply.text)
+            value = question.read(reply.text) if reply.value is None else reply.value
             self._known[question.line] = Known(value, sample.at, reply.text)
             self.track(question).feed(sample.at, question.counters(value))
 

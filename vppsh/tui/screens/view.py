@@ -50,6 +50,11 @@ class View(Widget):
         return ()
 
     @property
+    def readable(self) -> tuple[Question, ...]:
+        """All that it may come to ask: answers to these are read also when something else is in sight by then."""
+        return self.questions
+
+    @property
     def help_text(self) -> str:
         """What `?` says of it."""
         return ""

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import random
-from dataclasses import replace
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 from scapy.layers.inet import IP, UDP
 from scapy.layers.inet6 import IPv6
 

@@ -18,6 +18,8 @@ from dataclasses import dataclass, field
 from types import ModuleType
 from typing import Any
 
+from msgspec import Struct
+
 PACKAGES = ("vppsh.engine.features", "vppsh.commands")
 
 
@@ -38,8 +40,7 @@ class NodeKind(enum.Enum):
     PROCESS = "process"
 
 
-@dataclass(frozen=True)
-class ErrorSpec:
+class ErrorSpec(Struct, frozen=True):
     """One error counter of a node: its name in C (`bad_checksum`), its text, its severity."""
 
     name: str
@@ -47,8 +48,7 @@ class ErrorSpec:
     severity: Severity = Severity.ERROR
 
 
-@dataclass(frozen=True, eq=False)
-class NodeSpec:
+class NodeSpec(Struct, frozen=True, eq=False):
     """A graph node: what it is called, where packets may go, what it counts and traces.
 
     function    `(ctx, frame) -> nexts` for internal nodes, `(ctx) -> packets` for input nodes,
@@ -75,8 +75,7 @@ class NodeSpec:
     module: str = ""
 
 
-@dataclass(frozen=True)
-class ArcSpec:
+class ArcSpec(Struct, frozen=True):
     """A feature arc: features run on it in order, per interface, between its starts and its end."""
 
     name: str
@@ -85,8 +84,7 @@ class ArcSpec:
     module: str = ""
 
 
-@dataclass(frozen=True)
-class FeatureSpec:
+class FeatureSpec(Struct, frozen=True):
     """A node's place on an arc: which features it runs before and after."""
 
     arc: str
@@ -96,8 +94,7 @@ class FeatureSpec:
     module: str = ""
 
 
-@dataclass(frozen=True)
-class ColumnSpec:
+class ColumnSpec(Struct, frozen=True):
     """A metadata column that a feature adds to every buffer."""
 
     name: str
@@ -106,8 +103,7 @@ class ColumnSpec:
     module: str = ""
 
 
-@dataclass(frozen=True, eq=False)
-class CommandSpec:
+class CommandSpec(Struct, frozen=True, eq=False):
     """A CLI command: path words, arguments, help, and the handler that answers with text.
 
     arguments  a grammar (vppsh.grammar.arguments) or None when the command takes none
@@ -122,16 +118,14 @@ class CommandSpec:
     module: str = ""
 
 
-@dataclass(frozen=True)
-class TableSpec:
+class TableSpec(Struct, frozen=True):
     """A state class that an engine makes at its start instead of when first asked for it."""
 
     kind: type[Any]
     module: str = ""
 
 
-@dataclass(frozen=True, eq=False)
-class LiveSpec:
+class LiveSpec(Struct, frozen=True, eq=False):
     """Names of one kind that exist now, for arguments and completion: interfaces, nodes, streams.
 
     make  `(engine) -> Resolver` (vppsh.grammar.base)
@@ -142,8 +136,7 @@ class LiveSpec:
     module: str = ""
 
 
-@dataclass(frozen=True)
-class DemuxSpec:
+class DemuxSpec(Struct, frozen=True):
     """Where a node that tells packets apart by a number sends one of them.
 
     node    the node that looks: ethernet-input, snap-input, ip4-local ...

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from vppsh.engine.classify import VECTOR
 from vppsh.grammar.arguments import Reader, Value, read_with
@@ -24,8 +25,7 @@ L2_WORDS = ("src", "dst", "proto", "tag1", "tag2", "ignore-tag1", "ignore-tag2",
 ReadBytes = Callable[[Reader], bytes | None]
 
 
-@dataclass(frozen=True)
-class Mask:
+class Mask(Struct, frozen=True):
     """The bytes that count, in whole vectors of 16, and how many vectors of the packet come before them."""
 
     skip: int

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
+
+from msgspec.structs import replace
 
 from vppsh.commands.context import CommandContext
 from vppsh.engine.fib.types import Protocol

@@ -7,8 +7,9 @@ loopbacks none, as in VPP.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from vppsh.commands.context import CommandContext
 from vppsh.engine.interfaces import Interface
@@ -39,8 +40,7 @@ WORKERS = 0
 NO_QUEUE = 0xFFFF_FFFF
 
 
-@dataclass(frozen=True)
-class TxHash:
+class TxHash(Struct, frozen=True):
     """A function that spreads packets over the tx queues of a device."""
 
     name: str

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from vppsh.commands.context import CommandContext, structured
 from vppsh.engine.fib.types import Protocol, format_address

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
+
+from msgspec.structs import replace
 
 from vppsh.commands.context import CommandContext, structured
 from vppsh.engine.features.pg.interfaces import INPUT_NODE, Mode, PgInterfaces

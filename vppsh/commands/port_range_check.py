@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from vppsh.commands.context import CommandContext
 from vppsh.engine.features.port_range_check import NO_TABLE, PortRangeChecks, PortRanges, Range, Tables
@@ -19,8 +19,7 @@ UNSET = -1
 PORT_NUMBER = r"([+-]?[0-9]{1,10})"
 
 
-@dataclass(frozen=True)
-class Ports:
+class Ports(Struct, frozen=True):
     """One port, or a range of them; as typed."""
 
     low: int

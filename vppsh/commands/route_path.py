@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from vppsh.commands.mfib_flags import read_interface_flags
 from vppsh.commands.mpls_label import read_label, read_labels
@@ -32,8 +33,7 @@ from vppsh.grammar.base import next_char
 Values = dict[str, Any]
 
 
-@dataclass(frozen=True)
-class Item:
+class Item(Struct, frozen=True):
     """One thing that can be said of a path, and what it does to the path; False refuses the whole path."""
 
     argument: Argument

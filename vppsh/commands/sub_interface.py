@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from vppsh.commands.context import CommandContext
 from vppsh.commands.interface_names import hardware

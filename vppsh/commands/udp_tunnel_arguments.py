@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from vppsh.commands.context import CommandContext
 from vppsh.engine.fib.fib import Fib
@@ -36,8 +37,7 @@ ADDRESSES = ("near", "far", "groups")
 ALL_BITS = 0xFFFFFFFF
 
 
-@dataclass(frozen=True)
-class Ends:
+class Ends(Struct, frozen=True):
     """The ends of a tunnel as they were typed; `group` is the interface by which a multicast group is reached."""
 
     protocol: Protocol

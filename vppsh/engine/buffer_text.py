@@ -5,9 +5,8 @@ Counterpart of format_vnet_buffer (vnet/buffer.c) and format_vlib_buffer (vlib/b
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
+from msgspec import Struct
 
 from vppsh.engine.buffers import BufferFlag, BufferPool
 
@@ -22,8 +21,7 @@ NAMED_FLAGS = (
 HANDLE_STEP = 0x40
 
 
-@dataclass(frozen=True, slots=True)
-class BufferSnapshot:
+class BufferSnapshot(Struct, frozen=True):
     """What a node saw of one buffer."""
 
     handle: int

@@ -5,9 +5,8 @@ Packets of one table are looked up together: their bytes are gathered, masked an
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from vppsh.engine.buffer_data import gather
@@ -22,8 +21,7 @@ ALL_ONES = 0xFFFFFFFF
 NO_SLOT = 0xFFFF
 
 
-@dataclass(frozen=True)
-class Found:
+class Found(Struct, frozen=True):
     """What became of each packet of a frame.
 
     sessions  those that were met

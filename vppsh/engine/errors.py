@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from vppsh.registry import ErrorSpec
 
 
-@dataclass(frozen=True)
-class ErrorCount:
+class ErrorCount(Struct, frozen=True):
     """One line of `show errors`."""
 
     node: str

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from vppsh.engine.adjacency import Adjacencies
 from vppsh.engine.frame import Frame
@@ -16,15 +17,13 @@ if TYPE_CHECKING:
 INDENT = 2
 
 
-@dataclass(frozen=True, slots=True)
-class InputTrace:
+class InputTrace(Struct, frozen=True):
     """The header as it came in."""
 
     data: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class ForwardTrace:
+class ForwardTrace(Struct, frozen=True):
     """Where a packet goes: the table (or the tx interface), the object found, the flow hash, the header."""
 
     fib_index: int

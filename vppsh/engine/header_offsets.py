@@ -6,7 +6,8 @@ of GRE and Geneve is not. It believes the buffer's flags, as VPP does: a packet 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from msgspec import Struct
+from msgspec.structs import replace
 
 from vppsh.engine.buffers import BufferFlag, BufferPool
 from vppsh.engine.wire import ethertype, ip4, ip6, ip_protocol
@@ -18,8 +19,7 @@ VXLAN_PORT, GENEVE_PORT = 4789, 6081
 PARSED_BYTES = 192
 
 
-@dataclass(frozen=True, slots=True)
-class Headers:
+class Headers(Struct, frozen=True):
     """One set of headers: offsets in bytes from the packet's start (l2 from where current_data is 0), sizes in bytes.
 
     version   4 or 6, 0 when there is no IP header; protocol is `tcp`, `udp` or nothing
@@ -39,8 +39,7 @@ class Headers:
         return f"hdr-sz {self.size} l2-hdr-offset {self.l2} l3-hdr-offset {self.l3} l4-hdr-offset {self.l4} l4-hdr-sz {self.l4_size}"
 
 
-@dataclass(frozen=True, slots=True)
-class HeaderOffsets:
+class HeaderOffsets(Struct, frozen=True):
     """The headers of a packet, and those of the tunnel that it is in."""
 
     inner: Headers

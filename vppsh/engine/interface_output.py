@@ -7,8 +7,9 @@ done once per frame.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from vppsh.engine.context import Context, Nexts
 from vppsh.engine.frame import Frame
@@ -30,8 +31,7 @@ INTERFACE_DOWN, INTERFACE_DELETED, NO_TX_QUEUE = range(3)
 TRACED_BYTES = 128 - 8
 
 
-@dataclass(frozen=True, slots=True)
-class OutputTrace:
+class OutputTrace(Struct, frozen=True):
     """What an output node saw: the interface the packet is to leave by, the buffer's flags, the first bytes of the packet."""
 
     interfaces: Interfaces

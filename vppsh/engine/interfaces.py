@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from vppsh.engine.context import Context, Nexts
@@ -46,8 +47,7 @@ class Change(enum.Enum):
     NAME = "name"
 
 
-@dataclass(frozen=True)
-class TunnelEnds:
+class TunnelEnds(Struct, frozen=True):
     """The addresses between which a tunnel goes; 0 is none: of an IPsec interface both, of a tunnel to many the far one.
 
     layer2  it carries Ethernet
@@ -63,8 +63,7 @@ Listener = Callable[[Change, "Interface"], None]
 NodeFunction = Callable[[Context, Frame], Nexts]
 
 
-@dataclass(frozen=True)
-class DeviceClass:
+class DeviceClass(Struct, frozen=True):
     """A kind of hardware: how it is named in listings, and what its tx node does.
 
     make_tx             `(engine, interface) -> (ctx, frame) -> nexts`: the tx node of one interface, frees or sends packets;
@@ -92,8 +91,7 @@ class DeviceClass:
     tunnel_ends: Callable[[Interface], TunnelEnds] | None = None
 
 
-@dataclass(frozen=True)
-class HardwareClass:
+class HardwareClass(Struct, frozen=True):
     """How packets look on the wire: Ethernet, an IP tunnel, the local pseudo interface.
 
     point_to_point    there is one peer, whatever the next hop
@@ -150,8 +148,7 @@ class Hardware:
     device: Any = None
 
 
-@dataclass(frozen=True)
-class SubConfig:
+class SubConfig(Struct, frozen=True):
     """Which tagged packets belong to a sub-interface (802.1Q / 802.1ad).
 
     outer, inner  VLAN ids; None where there is no such tag
@@ -170,8 +167,7 @@ class SubConfig:
     untagged: bool = False
 
 
-@dataclass(frozen=True)
-class State:
+class State(Struct, frozen=True):
     """What an operator wants of an interface: to be up, to punt all that comes in."""
 
     up: bool = False

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from vppsh.engine.counters import SimpleCounter
@@ -15,8 +15,7 @@ if TYPE_CHECKING:
     from vppsh.engine.context import Context
 
 
-@dataclass(frozen=True)
-class Entry:
+class Entry(Struct, frozen=True):
     """The arcs of an IP version, and the slots of the lookups at their ends."""
 
     unicast: str

@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
+
 from vppsh.engine.adjacency import Adjacencies, Adjacency, Kind
 from vppsh.engine.fib.fib import IP_PROTOCOLS, Fib
 from vppsh.engine.fib.rows import Pool
@@ -78,8 +80,7 @@ class Neighbor:
         return self.protocol is Protocol.IP6 and is_link_local(self.address)
 
 
-@dataclass(slots=True)
-class Limits:
+class Limits(Struct):
     """How many neighbours of a protocol are kept (0: any number), and for how long (0: for ever)."""
 
     limit: int = DEFAULT_LIMIT

@@ -7,8 +7,9 @@ chosen for traces and one for captures; the chains of classifier tables are thos
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from vppsh.engine.bpf_trace_filter import BpfTraceFilter
 from vppsh.engine.classify import VECTOR, ClassifyTables
@@ -20,8 +21,7 @@ PCAP = 0
 """Under this number, that of local0, `chains` holds the tables of `classify filter pcap`."""
 
 
-@dataclass(frozen=True)
-class FilterFunction:
+class FilterFunction(Struct, frozen=True):
     """A way to choose packets.
 
     accepts  `(engine, buffer index, first classifier table or None) -> bool`

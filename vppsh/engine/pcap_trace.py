@@ -6,10 +6,10 @@ ethernet-input, the output nodes, error-drop. A dropped packet is followed by th
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from vppsh.engine.buffers import DATA_SIZE, BufferFlag
@@ -25,8 +25,7 @@ ANY = 0
 """local0 receives and sends nothing, so its number means every interface."""
 
 
-@dataclass(frozen=True)
-class PcapTraceSpec:
+class PcapTraceSpec(Struct, frozen=True):
     """What to capture.
 
     rx, tx, drop  received, sent, dropped packets
@@ -49,8 +48,7 @@ class PcapTraceSpec:
     filter: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Captured:
+class Captured(Struct, frozen=True):
     """A packet: when (nanoseconds since 1970), its first bytes, its whole length."""
 
     time: int

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
+from msgspec import Struct
 
 from vppsh.engine.buffer_data import copy_packets, make_packet
 from vppsh.engine.buffers import BufferFlag
@@ -33,8 +34,7 @@ class PingError(Exception):
     """Why a request could not be sent, in VPP's words."""
 
 
-@dataclass(frozen=True)
-class Reply:
+class Reply(Struct, frozen=True):
     """One reply: who sent it, its size as VPP tells it, and after how many seconds it came."""
 
     protocol: Protocol

@@ -7,8 +7,9 @@ indices, which are VPP's own (vppsh/engine/vpp_nodes.txt).
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from vppsh.engine.xxhash import xxhash64
 
@@ -17,8 +18,7 @@ if TYPE_CHECKING:
     from vppsh.engine.tracing import Trace
 
 
-@dataclass(frozen=True)
-class TracePath:
+class TracePath(Struct, frozen=True):
     """A way through the graph and the traces that took it, oldest packet first."""
 
     nodes: tuple[Node, ...]

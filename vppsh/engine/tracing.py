@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from msgspec import Struct
 
 from vppsh.engine.buffers import BufferFlag
 from vppsh.engine.frame import Frame
@@ -22,8 +23,7 @@ if TYPE_CHECKING:
     from vppsh.engine.graph import Node
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(Struct, frozen=True):
     """What one node captured: when (seconds of the engine's clock), where, and its own record."""
 
     time: float
@@ -59,8 +59,7 @@ class TimestampFormat(enum.Enum):
     DATETIME = "datetime"
 
 
-@dataclass(frozen=True)
-class TraceFilter:
+class TraceFilter(Struct, frozen=True):
     """Keep `count` of the traces that visit (or do not visit) a node."""
 
     kind: FilterKind = FilterKind.NONE

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 
+from msgspec import Struct
 
-@dataclass(frozen=True, slots=True)
-class VppNode:
+
+class VppNode(Struct, frozen=True):
     """What is known of a node of VPP: its index, and whether its function has variants for CPU types."""
 
     index: int

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 
 class Direction(enum.Enum):
@@ -25,8 +26,7 @@ class Type(enum.Enum):
     PROTO = "proto"
 
 
-@dataclass(frozen=True)
-class Qualifiers:
+class Qualifiers(Struct, frozen=True):
     """What comes before a name or number: `tcp src port`. A `type` of None is a host."""
 
     protocol: str | None = None
@@ -34,22 +34,19 @@ class Qualifiers:
     type: Type | None = None
 
 
-@dataclass(frozen=True)
-class Number:
+class Number(Struct, frozen=True):
     """A number, of a port for one."""
 
     value: int
 
 
-@dataclass(frozen=True)
-class Name:
+class Name(Struct, frozen=True):
     """A word that is no keyword."""
 
     text: str
 
 
-@dataclass(frozen=True)
-class Ip4Text:
+class Ip4Text(Struct, frozen=True):
     """Two to four numbers with dots between, and perhaps a prefix length or a mask."""
 
     text: str
@@ -57,16 +54,14 @@ class Ip4Text:
     mask: str | None = None
 
 
-@dataclass(frozen=True)
-class Ip6Text:
+class Ip6Text(Struct, frozen=True):
     """An IPv6 address, and perhaps a prefix length."""
 
     text: str
     length: int = 128
 
 
-@dataclass(frozen=True)
-class MacText:
+class MacText(Struct, frozen=True):
     """A MAC address."""
 
     text: str
@@ -75,39 +70,34 @@ class MacText:
 Subject = Number | Name | Ip4Text | Ip6Text | MacText
 
 
-@dataclass(frozen=True)
-class Primitive:
+class Primitive(Struct, frozen=True):
     """`tcp src port 80`."""
 
     qualifiers: Qualifiers
     subject: Subject
 
 
-@dataclass(frozen=True)
-class Protocol:
+class Protocol(Struct, frozen=True):
     """`udp`."""
 
     name: str
 
 
-@dataclass(frozen=True)
-class Cast:
+class Cast(Struct, frozen=True):
     """`broadcast` or `multicast`, of a protocol or of the link."""
 
     kind: str
     protocol: str | None
 
 
-@dataclass(frozen=True)
-class Longer:
+class Longer(Struct, frozen=True):
     """`greater N`, or (`shorter`) `less N`."""
 
     length: int
     shorter: bool
 
 
-@dataclass(frozen=True)
-class ByteTest:
+class ByteTest(Struct, frozen=True):
     """`byte 0 & 1`."""
 
     at: int
@@ -115,16 +105,14 @@ class ByteTest:
     value: int
 
 
-@dataclass(frozen=True)
-class Tagged:
+class Tagged(Struct, frozen=True):
     """`vlan [N]` or `mpls [N]`; what comes after it in the expression is about what the tag carries."""
 
     kind: str
     number: int | None
 
 
-@dataclass(frozen=True)
-class Load:
+class Load(Struct, frozen=True):
     """`tcp[13]`, `ip[2:2]`."""
 
     protocol: str
@@ -132,13 +120,11 @@ class Load:
     size: int
 
 
-@dataclass(frozen=True)
-class Length:
+class Length(Struct, frozen=True):
     """`len`."""
 
 
-@dataclass(frozen=True)
-class Binary:
+class Binary(Struct, frozen=True):
     """`A + B` and its kin."""
 
     operator: str
@@ -146,8 +132,7 @@ class Binary:
     right: Arithmetic
 
 
-@dataclass(frozen=True)
-class Negative:
+class Negative(Struct, frozen=True):
     """`-A`."""
 
     inner: Arithmetic
@@ -156,8 +141,7 @@ class Negative:
 Arithmetic = Number | Load | Length | Binary | Negative
 
 
-@dataclass(frozen=True)
-class Relation:
+class Relation(Struct, frozen=True):
     """`A > B` and its kin."""
 
     operator: str
@@ -165,23 +149,20 @@ class Relation:
     right: Arithmetic
 
 
-@dataclass(frozen=True)
-class Not:
+class Not(Struct, frozen=True):
     """`not A`."""
 
     inner: Expression
 
 
-@dataclass(frozen=True)
-class And:
+class And(Struct, frozen=True):
     """`A and B`."""
 
     left: Expression
     right: Expression
 
 
-@dataclass(frozen=True)
-class Or:
+class Or(Struct, frozen=True):
     """`A or B`."""
 
     left: Expression

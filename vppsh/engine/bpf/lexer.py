@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from vppsh.engine.bpf.errors import BpfError
 
@@ -60,8 +61,7 @@ _PATTERNS = (
 _BLANK = re.compile(r"[ \r\n\t]*")
 
 
-@dataclass(frozen=True, slots=True)
-class Token:
+class Token(Struct, frozen=True):
     """A token; the kind of a keyword or operator is its text, other kinds are number, address4, address6, mac, name."""
 
     kind: str

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from vppsh.engine.bpf import instructions as op
 from vppsh.engine.bpf.instructions import MEMORY_WORDS, WORD, Block, Exit, kind, mode, operation
@@ -25,8 +25,7 @@ _SIMPLE = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class Instruction:
+class Instruction(Struct, frozen=True):
     """One instruction; jt and jf count the instructions to skip."""
 
     code: int

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from vppsh.engine.adjacency import Adjacencies
@@ -22,8 +21,7 @@ OUTPUT_ARC = arc("ethernet-output", "adj-l2-midchain", end="error-drop")
 END_OF_ARC = feature("ethernet-output", "error-drop")
 
 
-@dataclass(frozen=True, slots=True)
-class AdjL2Trace:
+class AdjL2Trace(Struct, frozen=True):
     """The adjacency that a frame took."""
 
     adjacency: int

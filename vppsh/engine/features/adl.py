@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from vppsh.engine.context import Context, Nexts
@@ -101,8 +101,7 @@ class AllowLists:
             self._rebuild()
 
 
-@dataclass(frozen=True, slots=True)
-class AdlTrace:
+class AdlTrace(Struct, frozen=True):
     """The node as traces call it, the interface, the slot."""
 
     title: str

@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from msgspec import Struct
+
 from vppsh.engine.context import Context, Nexts
 from vppsh.engine.engine import Engine
 from vppsh.engine.features.arp.message import read_message
@@ -83,8 +85,7 @@ class Arping:
         return self._engine.get(ArpRequests) if protocol is Protocol.IP4 else self._engine.get(Solicitations)
 
 
-@dataclass(frozen=True, slots=True)
-class ArpingTrace:
+class ArpingTrace(Struct, frozen=True):
     """What came: an ARP operation or a type of ICMPv6, whose MAC address it gives for which address."""
 
     protocol: Protocol

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from msgspec import Struct
 
 from vppsh.engine.context import Context, Nexts
 from vppsh.engine.cross_connects import PROTOCOLS, CrossConnects, node_name
@@ -19,8 +19,7 @@ DROP = 0
 ERRORS = {Protocol.IP4: (error("no_match", "no match"), error("matched", "matched")), Protocol.IP6: ()}
 
 
-@dataclass(frozen=True, slots=True)
-class CrossConnectTrace:
+class CrossConnectTrace(Struct, frozen=True):
     """The cross-connect, and the object that its paths come to."""
 
     index: int

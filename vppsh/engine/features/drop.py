@@ -7,10 +7,10 @@ per receive interface, drop and punt count the reason and free the packet.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from msgspec import Struct
 
 from vppsh.engine.buffers import BufferFlag
 from vppsh.engine.context import Context
@@ -26,22 +26,19 @@ ERROR_PUNT_ARC = arc("error-punt", "error-punt", end="punt")
 END = 0
 
 
-@dataclass(frozen=True, slots=True)
-class ReceivedOn:
+class ReceivedOn(Struct, frozen=True):
     """Which interface a dropped packet came in by."""
 
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class CaughtUp:
+class CaughtUp(Struct, frozen=True):
     """The frame of a packet whose trace begins where it is dropped."""
 
     data: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Reason:
+class Reason(Struct, frozen=True):
     """Why a packet was dropped: the error's node and text."""
 
     node: str

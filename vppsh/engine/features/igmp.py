@@ -5,10 +5,10 @@ A message whose checksum is right goes no further than that IGMP is not enabled 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from msgspec import Struct
 
 from vppsh.engine.context import Context, Nexts
 from vppsh.engine.frame import Frame
@@ -32,8 +32,7 @@ INVALID_PROTOCOL, BAD_CHECKSUM, NOT_ENABLED = 2, 3, 6
 IGMP_OVER_IP4 = demux("ip4-local", ip_protocol.IGMP, "igmp-input")
 
 
-@dataclass(frozen=True, slots=True)
-class InputTrace:
+class InputTrace(Struct, frozen=True):
     """Where a message came in, and its header."""
 
     sw_if_index: int

@@ -6,10 +6,10 @@ being received again counts as a lookup in another table does, and too many of t
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from msgspec import Struct
 
 from vppsh.engine.context import Context, Nexts
 from vppsh.engine.features.lookup_again import limit_lookups
@@ -20,8 +20,7 @@ from vppsh.registry import node
 DROP, INPUT = range(2)
 
 
-@dataclass(frozen=True, slots=True)
-class InterfaceRxTrace:
+class InterfaceRxTrace(Struct, frozen=True):
     """The interface a packet is received on now."""
 
     sw_if_index: int

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from vppsh.engine.buffers import DATA_SIZE, HEADROOM, STRIDE, BufferFlag, Indices
@@ -53,8 +54,7 @@ class FragmentIds:
         return np.arange(self.next - n, self.next)
 
 
-@dataclass(frozen=True, slots=True)
-class FragTrace:
+class FragTrace(Struct, frozen=True):
     """What was done to a packet: the longest piece allowed, its own length, into how many pieces, where they go."""
 
     mtu: int
@@ -68,8 +68,7 @@ def format_frag_trace(view: Any, record: FragTrace) -> str:
     return f"mtu: {record.mtu} pkt-size: {record.length} fragments: {record.fragments} next: {record.next}"
 
 
-@dataclass(frozen=True)
-class Pieces:
+class Pieces(Struct, frozen=True):
     """The pieces of all packets of a frame, in order.
 
     packet    position in the frame of the packet that each belongs to

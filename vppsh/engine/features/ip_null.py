@@ -6,10 +6,10 @@ VPP counterpart: vnet/dpo/ip_null_dpo.c. What a hole does is in the index that t
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from vppsh.engine.context import Context, Nexts
@@ -39,8 +39,7 @@ class NullThrottle(Throttle):
         super().__init__(engine, PERIOD)
 
 
-@dataclass(frozen=True, slots=True)
-class NullTrace:
+class NullTrace(Struct, frozen=True):
     """The hole a packet fell into."""
 
     index: int

@@ -6,10 +6,10 @@ Counterpart of vnet/llc/node.c and vnet/snap/node.c; IEEE 802.2. A feature takes
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from vppsh.engine.context import Context, Nexts
@@ -51,8 +51,7 @@ class LlcProtocols:
                 self.by_protocol[spec.key] = engine.graph.next_by_name(spec.node, spec.target)
 
 
-@dataclass(frozen=True, slots=True)
-class HeaderTrace:
+class HeaderTrace(Struct, frozen=True):
     """The first bytes of a packet."""
 
     data: bytes

@@ -6,10 +6,10 @@ to table in a circle drop it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from vppsh.engine.buffers import BufferFlag
@@ -35,8 +35,7 @@ IP6_SRC_AT, IP6_DST_AT = 8, 24
 LOOP_COUNTER = column("loop_counter", "i4")
 
 
-@dataclass(frozen=True, slots=True)
-class LookupTrace:
+class LookupTrace(Struct, frozen=True):
     """What was looked up where, and what was found."""
 
     fib_index: int

@@ -7,10 +7,10 @@ the receive interface; those that pass are replicated to where the entry forward
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from vppsh.engine.context import Context, Nexts
@@ -37,16 +37,14 @@ FLOWS = {Protocol.IP4: (np.dtype("V8"), 12), Protocol.IP6: (np.dtype("V32"), 8)}
 RPF_FAILURES = {Protocol.IP4: ip4_errors.RPF_FAILURE, Protocol.IP6: ip6_errors.RPF_FAILURE}
 
 
-@dataclass(frozen=True, slots=True)
-class LookupTrace:
+class LookupTrace(Struct, frozen=True):
     """The table, and the entry that was found."""
 
     fib_index: int
     entry: int
 
 
-@dataclass(frozen=True, slots=True)
-class RpfTrace:
+class RpfTrace(Struct, frozen=True):
     """The entry, and what it says of the receive interface."""
 
     entry: int

@@ -6,10 +6,10 @@ features; adj-midchain-tx where those get to that another node has dealt with in
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from msgspec import Struct
 
 from vppsh.engine.adjacency import Adjacencies
 from vppsh.engine.context import Context, Nexts
@@ -22,8 +22,7 @@ from vppsh.registry import node, table
 MIDCHAINS = table(Midchains)
 
 
-@dataclass(frozen=True, slots=True)
-class MidchainTrace:
+class MidchainTrace(Struct, frozen=True):
     """The adjacency that a packet took."""
 
     adjacency: int

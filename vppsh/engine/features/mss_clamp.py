@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from vppsh.engine.buffers import HEADROOM, STRIDE
@@ -45,16 +45,14 @@ class Direction(enum.IntFlag):
     BOTH = 3
 
 
-@dataclass(frozen=True)
-class Clamp:
+class Clamp(Struct, frozen=True):
     """What an interface clamps of one IP version."""
 
     direction: Direction = Direction.NONE
     mss: int = UNSET
 
 
-@dataclass(frozen=True, slots=True)
-class ClampTrace:
+class ClampTrace(Struct, frozen=True):
     """The limit that applies to a packet, and whether it changed it."""
 
     mss: int

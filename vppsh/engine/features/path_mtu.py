@@ -6,10 +6,10 @@ header, and one of IPv4 that must not be cut is answered even if it would fit.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from msgspec import Struct
 
 from vppsh.engine.context import Context
 from vppsh.engine.features.ip4.errors import FRAGMENTATION_NEEDED
@@ -22,8 +22,7 @@ from vppsh.registry import node
 ICMP_ERROR, DROP = range(2)
 
 
-@dataclass(frozen=True, slots=True)
-class PathMtuTrace:
+class PathMtuTrace(Struct, frozen=True):
     """The longest piece, and the length of the packet."""
 
     mtu: int

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from vppsh.engine.context import Context, Nexts
@@ -166,8 +166,7 @@ class PortRangeChecks:
                 self._checks.pop((side, interface.sw_if_index), None)
 
 
-@dataclass(frozen=True, slots=True)
-class PortRangeTrace:
+class PortRangeTrace(Struct, frozen=True):
     """What was looked up where, and what came of it."""
 
     passes: bool

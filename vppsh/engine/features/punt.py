@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from msgspec import Struct
 
 from vppsh.engine.context import Context, Nexts
 from vppsh.engine.frame import Frame
@@ -20,8 +20,7 @@ ERRORS = tuple(error(text, text) for text in ("dispatched", "No such punt reason
 PUNT_REASON = column("punt_reason", "u4")
 
 
-@dataclass(frozen=True, slots=True)
-class PuntTrace:
+class PuntTrace(Struct, frozen=True):
     """Why the packet was handed over."""
 
     reason: str

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from msgspec import Struct
 
 from vppsh.engine.buffers import BufferFlag
 from vppsh.engine.context import Context, Nexts
@@ -20,8 +20,7 @@ UNRESOLVED = {Protocol.IP4: "ip4-arp", Protocol.IP6: "ip6-discover-neighbor"}
 OURS = np.uint32(BufferFlag.LOCALLY_ORIGINATED)
 
 
-@dataclass(frozen=True, slots=True)
-class RedirectTrace:
+class RedirectTrace(Struct, frozen=True):
     """The redirect that was taken."""
 
     redirect: int

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from msgspec import Struct
 
 from vppsh.engine.buffer_data import copy_packets
 from vppsh.engine.context import Context
@@ -22,8 +22,7 @@ ALLOCATION_FAILURE = 0
 DROP = 0
 
 
-@dataclass(frozen=True, slots=True)
-class ReplicateTrace:
+class ReplicateTrace(Struct, frozen=True):
     """Which object, and the text of the bucket that the copy goes to."""
 
     index: int

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from vppsh.engine.buffer_data import copy_packets
@@ -117,8 +118,7 @@ class Spans:
                     self.set(self._interfaces[source], self._interfaces[port], level, Direction.NONE)
 
 
-@dataclass(frozen=True, slots=True)
-class SpanTrace:
+class SpanTrace(Struct, frozen=True):
     """From where to where a copy went."""
 
     interfaces: Interfaces

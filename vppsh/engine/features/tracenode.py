@@ -6,8 +6,9 @@ what came out of a tunnel, and let only those packets in that the filter of trac
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from vppsh.engine.context import Context, Nexts
 from vppsh.engine.frame import Frame
@@ -22,8 +23,7 @@ ARCS = ("ip4-unicast", "ip6-unicast")
 TRACE, PCAP = "trace-filtering", "pcap-filtering"
 
 
-@dataclass(frozen=True, slots=True)
-class Added:
+class Added(Struct, frozen=True):
     """The interface by which a packet came whose trace begins here."""
 
     interface: str

@@ -5,10 +5,10 @@ Where nobody does, the sender is told that the port is unreachable. A listener g
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from msgspec import Struct
 
 from vppsh.engine.context import Context, Nexts
 from vppsh.engine.fib.types import Protocol
@@ -54,8 +54,7 @@ UDP_OVER_IP4 = demux("ip4-local", ip_protocol.UDP, "ip4-udp-lookup")
 UDP_OVER_IP6 = demux("ip6-local", ip_protocol.UDP, "ip6-udp-lookup")
 
 
-@dataclass(frozen=True, slots=True)
-class LookupTrace:
+class LookupTrace(Struct, frozen=True):
     """The ports of a datagram (0 when it is too short), and whether it goes elsewhere than to the ICMP error."""
 
     src_port: int

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from vppsh.engine.buffers import BufferFlag
@@ -57,8 +57,7 @@ def _name(protocol: Protocol, side: Side, mode: Mode) -> str:
     return f"{protocol.text}-{side.value}-urpf-{mode.value}"
 
 
-@dataclass(frozen=True)
-class Check:
+class Check(Struct, frozen=True):
     """What an interface checks, and in which table; `own` when that is not simply the interface's."""
 
     mode: Mode
@@ -115,8 +114,7 @@ class Urpf:
                     self._checks.pop((protocol, side, interface.sw_if_index), None)
 
 
-@dataclass(frozen=True, slots=True)
-class UrpfTrace:
+class UrpfTrace(Struct, frozen=True):
     """The list of interfaces that a source is reached by, and the table that says so."""
 
     urpf: int

@@ -6,10 +6,10 @@ An advertisement that is sound is one for a virtual router which this engine doe
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from msgspec import Struct
 
 from vppsh.engine.context import Context, Nexts
 from vppsh.engine.frame import Frame
@@ -36,8 +36,7 @@ VRRP_OVER_IP4 = demux("ip4-local", ip_protocol.VRRP, "vrrp4-input")
 VRRP_OVER_IP6 = demux("ip6-local", ip_protocol.VRRP, "vrrp6-input")
 
 
-@dataclass(frozen=True)
-class Family:
+class Family(Struct, frozen=True):
     """Where the fields of an IP header are.
 
     header_bytes    behind which VPP looks for the advertisement, whatever options there are
@@ -66,8 +65,7 @@ IP4 = Family(
 IP6 = Family(6, ip6.HEADER.itemsize, 7, 16, lambda header: int.from_bytes(header[4:6], "big"), ip6.pseudo_header, format_ip6_address)
 
 
-@dataclass(frozen=True, slots=True)
-class InputTrace:
+class InputTrace(Struct, frozen=True):
     """Where an advertisement came in, its header, and as many addresses as were there."""
 
     family: Family

@@ -13,6 +13,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from msgspec import Struct
+
 from vppsh.engine.wire.mpls import EOS_NAMES, format_mpls_unicast_label
 
 NO_INTERFACE = -1
@@ -318,8 +320,7 @@ def flag_names(value: int, names: Iterable[str]) -> str:
     return "".join(f"{name}," for bit, name in enumerate(names) if value >> bit & 1)
 
 
-@dataclass(slots=True, frozen=True)
-class Label:
+class Label(Struct, frozen=True):
     """One MPLS label to impose."""
 
     value: int

@@ -10,9 +10,9 @@ import fcntl
 import mmap
 import socket
 import struct
-from dataclasses import dataclass
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from vppsh.engine.offload import VNET_HEADER
@@ -38,8 +38,7 @@ IFREQ = struct.Struct("=16sh22x")
 IFF_UP = 1
 
 
-@dataclass(frozen=True)
-class RingSize:
+class RingSize(Struct, frozen=True):
     """Bytes of a slot, and how many slots; together whole pages."""
 
     frame: int

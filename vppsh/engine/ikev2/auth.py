@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hmac
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from vppsh.engine.ikev2.crypto import ForgedError, prf, psk_auth, sign, verifies
 from vppsh.engine.ikev2.message import Header, open_message

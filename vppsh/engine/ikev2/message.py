@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import struct
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from vppsh.engine.ikev2.crypto import Sealer
 from vppsh.engine.ikev2.names import VERSION, Flag, Kind
@@ -17,8 +19,7 @@ NON_ESP_MARKER = bytes(4)
 """In front of messages to or from port 4500, where an SPI would be (RFC 3948)."""
 
 
-@dataclass(frozen=True)
-class Header:
+class Header(Struct, frozen=True):
     """The header of a message; SPIs of the initiator and of the responder of the IKE SA."""
 
     ispi: int

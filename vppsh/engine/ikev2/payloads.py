@@ -10,6 +10,8 @@ import struct
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
+from msgspec import Struct
+
 from vppsh.engine.ikev2.names import Kind, Notice, ProtocolId, TsType
 from vppsh.engine.ikev2.transforms import FIXED, KEY_LENGTH, Proposal, Transform
 
@@ -42,8 +44,7 @@ class CriticalPayloadError(Exception):
         self.kind = kind
 
 
-@dataclass(frozen=True)
-class RawPayload:
+class RawPayload(Struct, frozen=True):
     """A payload as it lies in the message."""
 
     kind: int
@@ -51,32 +52,28 @@ class RawPayload:
     body: bytes
 
 
-@dataclass(frozen=True)
-class KeyExchange:
+class KeyExchange(Struct, frozen=True):
     """A public value of a group."""
 
     group: int
     data: bytes
 
 
-@dataclass(frozen=True)
-class Identity:
+class Identity(Struct, frozen=True):
     """Who somebody is; the type says what the bytes are."""
 
     type: int = 0
     data: bytes = b""
 
 
-@dataclass(frozen=True)
-class Auth:
+class Auth(Struct, frozen=True):
     """The proof of an identity."""
 
     method: int = 0
     data: bytes = b""
 
 
-@dataclass(frozen=True)
-class Notify:
+class Notify(Struct, frozen=True):
     """A notification: an error if it is less than 16384."""
 
     type: int
@@ -85,16 +82,14 @@ class Notify:
     spi: int = 0
 
 
-@dataclass(frozen=True)
-class Delete:
+class Delete(Struct, frozen=True):
     """Associations that the sender has given up, by the SPIs of what comes to him; none of IKE itself."""
 
     protocol: int
     spis: tuple[int, ...] = ()
 
 
-@dataclass(frozen=True)
-class Selector:
+class Selector(Struct, frozen=True):
     """Traffic: a range of addresses, of ports, and an IP protocol or 0 for all. `version` is that of IP."""
 
     version: int
@@ -276,8 +271,7 @@ def _selectors(body: bytes) -> Iterator[Selector]:
 # The other way.
 
 
-@dataclass(frozen=True)
-class Chain:
+class Chain(Struct, frozen=True):
     """Payloads one behind the other, and what the first one is."""
 
     first: int

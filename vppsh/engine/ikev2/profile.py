@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
+
 from vppsh.engine.features.ipsec.punt import IpsecPunts
 from vppsh.engine.fib.rows import Pool
 from vppsh.engine.fib.types import Protocol
@@ -28,8 +30,7 @@ CLIENT = "ikev2"
 SUPPORTED_IDS = (IdType.IP4_ADDR, IdType.IP6_ADDR, IdType.RFC822, IdType.FQDN)
 
 
-@dataclass(frozen=True)
-class Credential:
+class Credential(Struct, frozen=True):
     """The shared secret, or the certificate of the peer and the key in it.
 
     data    the secret, or the name of the certificate's file
@@ -42,8 +43,7 @@ class Credential:
     key: RSAPublicKey | None = None
 
 
-@dataclass(frozen=True)
-class Responder:
+class Responder(Struct, frozen=True):
     """Where to begin: by an interface to an address, 0 while only the name of a host is known."""
 
     sw_if_index: int
@@ -52,8 +52,7 @@ class Responder:
     host: str = ""
 
 
-@dataclass(frozen=True)
-class Algorithms:
+class Algorithms(Struct, frozen=True):
     """What to offer for IKE, or for ESP, by number; key lengths are bits."""
 
     encr: int = 0
@@ -63,8 +62,7 @@ class Algorithms:
     dh: int = 0
 
 
-@dataclass(frozen=True)
-class Lifetime:
+class Lifetime(Struct, frozen=True):
     """Of a child SA: seconds and how many more at random, seconds to wait for a new one, and bytes; 0 is no limit."""
 
     seconds: int = 0

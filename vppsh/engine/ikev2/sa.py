@@ -5,6 +5,8 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass, field
 
+from msgspec import Struct
+
 from vppsh.engine.fib.types import Protocol
 from vppsh.engine.ikev2.crypto import Sealer, prf, prf_plus, sealer
 from vppsh.engine.ikev2.groups import Agreement
@@ -48,8 +50,7 @@ class Stats:
     auth_requests: int = 0
 
 
-@dataclass(frozen=True)
-class IkeKeys:
+class IkeKeys(Struct, frozen=True):
     """SK_d, and of each side what authenticates messages, encrypts them (with the salt), and proves its identity."""
 
     d: bytes
@@ -61,8 +62,7 @@ class IkeKeys:
     pr: bytes
 
 
-@dataclass(frozen=True)
-class ChildKeys:
+class ChildKeys(Struct, frozen=True):
     """Of each direction what encrypts, the salt, and what authenticates."""
 
     ei: bytes
@@ -114,8 +114,7 @@ class ChildSa:
         return 0 if theirs is None else theirs.spi
 
 
-@dataclass(frozen=True)
-class RekeyRequest:
+class RekeyRequest(Struct, frozen=True):
     """A request of ours to replace a child SA, while no answer has come."""
 
     message_id: int

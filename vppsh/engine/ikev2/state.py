@@ -5,8 +5,9 @@ from __future__ import annotations
 import enum
 import secrets
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from vppsh.engine.fib.rows import Pool
 from vppsh.engine.fib.types import Protocol
@@ -47,8 +48,7 @@ class Ikev2Error(enum.IntEnum):
     HANDOFF_CONGESTION_DROP = 14
 
 
-@dataclass(frozen=True)
-class Datagram:
+class Datagram(Struct, frozen=True):
     """A message that came, or one that is to go: `src` and `dst` are numbers of the family.
 
     marked       whether four zero bytes go before it, so that it is not taken for ESP

@@ -6,7 +6,9 @@ VPP counterpart: ikev2_crypto_init and ikev2_select_proposal.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from vppsh.engine.ikev2 import groups
 from vppsh.engine.ikev2.names import GMACS, NAMES_OF_TYPE, TYPE_NAMES, Encr, Integ, PrfId, ProtocolId, TransformType, name_of
@@ -18,8 +20,7 @@ AEAD_SALT = 4
 ESN_YES, ESN_NO = 1, 0
 
 
-@dataclass(frozen=True)
-class Transform:
+class Transform(Struct, frozen=True):
     """A transform as it is on the wire.
 
     key_bits  its only attribute, 0 without one
@@ -32,8 +33,7 @@ class Transform:
     unknown: bytes = b""
 
 
-@dataclass(frozen=True)
-class Proposal:
+class Proposal(Struct, frozen=True):
     """Transforms of which one of each type is to be chosen; `spi` is 0 in IKE_SA_INIT."""
 
     number: int
@@ -46,8 +46,7 @@ class Proposal:
         return next((each for each in self.transforms if each.type == kind), None)
 
 
-@dataclass(frozen=True)
-class EncrAlgorithm:
+class EncrAlgorithm(Struct, frozen=True):
     """A cipher.
 
     key_bytes   without salt; `salt_bytes` of a packet's nonce come with the key
@@ -74,8 +73,7 @@ class EncrAlgorithm:
         return (with_length, Transform(TransformType.ENCR, self.id)) if self.id is Encr.CHACHA20_POLY1305 else (with_length,)
 
 
-@dataclass(frozen=True)
-class PrfAlgorithm:
+class PrfAlgorithm(Struct, frozen=True):
     """A pseudo-random function: HMAC with a hash function, or AES-CMAC without one. Keys and results have `n_bytes`."""
 
     id: PrfId
@@ -83,8 +81,7 @@ class PrfAlgorithm:
     n_bytes: int
 
 
-@dataclass(frozen=True)
-class IntegAlgorithm:
+class IntegAlgorithm(Struct, frozen=True):
     """A check value, `icv_bytes` of HMAC with a hash function or of AES-CMAC without one; GMACs belong to ESP."""
 
     id: int
@@ -156,8 +153,7 @@ def is_supported(transform: Transform) -> bool:
     return False
 
 
-@dataclass(frozen=True)
-class Suite:
+class Suite(Struct, frozen=True):
     """What both sides agreed on: one proposal with one transform of a type, and what these stand for."""
 
     proposal: Proposal

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from vppsh.engine.features.ipip.tunnels import IpipKey, IpipTunnel, IpipTunnels, Mode
 from vppsh.engine.ikev2.names import Encr
@@ -189,8 +190,7 @@ class ChildTunnels:
         return True
 
 
-@dataclass(frozen=True)
-class Direction:
+class Direction(Struct, frozen=True):
     """The keys of one direction: what encrypts, the salt, what authenticates. A GMAC's key is one of the last kind in IKE."""
 
     encr: bytes

@@ -7,8 +7,9 @@ VPP counterpart: the lists in vnet/ipsec/ipsec_sa.h and the map in ipsec_sa.c. R
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
 from types import MappingProxyType
+
+from msgspec import Struct
 
 
 class Mode(enum.Enum):
@@ -21,8 +22,7 @@ class Mode(enum.Enum):
     GMAC = "gmac"
 
 
-@dataclass(frozen=True)
-class Cipher:
+class Cipher(Struct, frozen=True):
     """An encryption algorithm.
 
     key_bytes   length of its key
@@ -47,8 +47,7 @@ class Cipher:
         return self.icv_bytes > 0
 
 
-@dataclass(frozen=True)
-class Integrity:
+class Integrity(Struct, frozen=True):
     """An integrity algorithm: HMAC with a hash function, cut to `icv_bytes`."""
 
     name: str

@@ -5,9 +5,8 @@ VPP counterpart: the hashes tun4_protect_by_key and tun6_protect_by_key of vnet/
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from vppsh.engine.crc32c import crc32c
@@ -20,8 +19,7 @@ BUCKETS = 1 << 16
 SPI_BITS = np.uint64(32)
 
 
-@dataclass(frozen=True)
-class Peer:
+class Peer(Struct, frozen=True):
     """Where packets come from, and the SPI that they carry."""
 
     family: Protocol

@@ -6,10 +6,10 @@ VPP counterpart: the linear searches of vnet/ipsec/ipsec_output.h and ipsec_inpu
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from vppsh.engine.fib.types import Protocol
@@ -24,8 +24,7 @@ Words = NDArray[np.uint64]
 Mask = NDArray[np.bool_]
 
 
-@dataclass(frozen=True)
-class Flows:
+class Flows(Struct, frozen=True):
     """What policies look at, for packets of one family.
 
     local, remote   uint64 (n, 2): upper and lower half of an address; the upper one is 0 for IPv4

@@ -7,10 +7,10 @@ copied out and back.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from msgspec import Struct
 from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
@@ -122,8 +122,7 @@ def _flat(rows: Matrix) -> memoryview:
     return as_strided(rows, ((len(rows) - 1) * rows.strides[0] + rows.shape[1],), (1,)).data
 
 
-@dataclass(frozen=True)
-class InPlace:
+class InPlace(Struct, frozen=True):
     """Stretches of rows, one of each: what is encrypted, and that with the check value behind it."""
 
     plain: list[memoryview]

@@ -7,10 +7,12 @@ An IPsec interface has no encapsulation of its own: its association brings it.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
+from msgspec import Struct
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from vppsh.engine.adjacency import OUTPUT_ARCS, Adjacencies
@@ -35,8 +37,7 @@ NODES = {Protocol.IP4: "esp4-encrypt-tun", Protocol.IP6: "esp6-encrypt-tun", Pro
 DROP_NODES = {Protocol.IP4: "ip4-drop", Protocol.IP6: "ip6-drop", Protocol.MPLS: "mpls-drop"}
 
 
-@dataclass(frozen=True)
-class NextHop:
+class NextHop(Struct, frozen=True):
     """Whom a protection is for, on a tunnel to many; zero on one to one peer, mostly."""
 
     family: Protocol = Protocol.IP4

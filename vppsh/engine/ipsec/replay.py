@@ -8,9 +8,9 @@ the other, and move the window. Numbers are unsigned 32 bits and wrap as in C.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from vppsh.engine.uniform import common
@@ -30,16 +30,14 @@ def window_size(wanted: int) -> int:
     return MINIMUM if wanted <= MINIMUM else 1 << (wanted - 1).bit_length()
 
 
-@dataclass(frozen=True)
-class Checked:
+class Checked(Struct, frozen=True):
     """What the check before decryption found: which packets are replayed, and the upper half of each number."""
 
     replayed: Mask
     high: Numbers
 
 
-@dataclass(frozen=True)
-class Advanced:
+class Advanced(Struct, frozen=True):
     """What the check after decryption found.
 
     replayed  which packets are, this time

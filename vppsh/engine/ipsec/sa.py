@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from msgspec import Struct
 
 from vppsh.engine.counters import CombinedCounter, SimpleCounter
 from vppsh.engine.fib.rows import Pool
@@ -103,8 +104,7 @@ class SaRefusedError(Exception):
 EXISTS, NO_ENTRY, UNIMPLEMENTED, KEY_LENGTH, NO_TABLE = -116, -6, -9, -156, -3
 
 
-@dataclass(frozen=True)
-class SaConfig:
+class SaConfig(Struct, frozen=True):
     """An association as it was asked for; a port that is NO_PORT was not given."""
 
     id: int

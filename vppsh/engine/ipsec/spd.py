@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from msgspec import Struct
 
 from vppsh.engine.counters import CombinedCounter
 from vppsh.engine.fib.rows import Pool
@@ -60,16 +61,14 @@ class PolicyType(enum.Enum):
         return cls(f"{family.text}-{direction}")
 
 
-@dataclass(frozen=True)
-class Range:
+class Range(Struct, frozen=True):
     """Addresses or ports, both ends included."""
 
     start: int
     stop: int
 
 
-@dataclass(frozen=True)
-class Policy:
+class Policy(Struct, frozen=True):
     """One policy; two that are equal are the same to whoever deletes one."""
 
     type: PolicyType

@@ -5,8 +5,9 @@ VPP counterpart: vnet/tunnel/tunnel.c. The far end of what goes out is followed 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from vppsh.engine.fib.dpo import Dpo
 from vppsh.engine.fib.fib import Fib
@@ -28,8 +29,7 @@ FLOW_LABEL = 0xFFFFF
 DSCP_SHIFT = 2
 
 
-@dataclass(frozen=True)
-class TunnelConfig:
+class TunnelConfig(Struct, frozen=True):
     """A tunnel as it was asked for; addresses are numbers of the family that goes with them."""
 
     src_family: Protocol = Protocol.IP4

@@ -10,6 +10,8 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass
 
+from msgspec import Struct
+
 MASK64 = (1 << 64) - 1
 
 
@@ -22,8 +24,7 @@ class EditKind(enum.Enum):
     UNSPECIFIED = "unspecified"
 
 
-@dataclass(frozen=True, slots=True)
-class Field:
+class Field(Struct, frozen=True):
     """Where an edit writes.
 
     lsb   bit offset of the least significant bit: 8 * byte + its place in that byte

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from msgspec import Struct
+
 from vppsh.engine.pg.computed import Computation
 from vppsh.engine.pg.edit import Edit, EditKind, Field, put
 
@@ -33,8 +35,7 @@ class Group:
         return data, mask
 
 
-@dataclass(frozen=True, slots=True)
-class Range:
+class Range(Struct, frozen=True):
     """A field that changes from packet to packet: ascending and starting over, or random."""
 
     field: Field
@@ -43,8 +44,7 @@ class Range:
     high: int
 
 
-@dataclass(frozen=True, slots=True)
-class HeaderPlace:
+class HeaderPlace(Struct, frozen=True):
     """A header in the packet: its length, where it begins, and VPP's name for what is computed in it."""
 
     n_bytes: int
@@ -52,8 +52,7 @@ class HeaderPlace:
     edit_function: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Template:
+class Template(Struct, frozen=True):
     """What all packets of a stream have in common.
 
     data          the packet with every changing field zero

@@ -8,10 +8,10 @@ holds for whatever headers lie inside each other, as long as no range decides ho
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from vppsh.engine.pg.computed import Computation, Packets, load, word_view
@@ -20,8 +20,7 @@ ONES = 0xFFFF
 MASK32 = (1 << 32) - 1
 
 
-@dataclass(frozen=True)
-class Term:
+class Term(Struct, frozen=True):
     """One or two bytes of the packet, and how often they count."""
 
     at: int
@@ -29,8 +28,7 @@ class Term:
     weight: int
 
 
-@dataclass(frozen=True)
-class Checksum:
+class Checksum(Struct, frozen=True):
     """A checksum: where it is, what it is a sum of besides `constant`, and whether zero is sent as ones."""
 
     at: int

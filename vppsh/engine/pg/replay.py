@@ -7,10 +7,10 @@ enabled again. Beyond VPP, files of the other byte order, with nanoseconds, and 
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from vppsh.engine.pg.layout import MAX_PACKET_BYTES
@@ -27,8 +27,7 @@ ZEROS = np.zeros(MAX_PACKET_BYTES, np.uint8)
 ZEROS.flags.writeable = False
 
 
-@dataclass(frozen=True, slots=True)
-class Batch:
+class Batch(Struct, frozen=True):
     """Some packets.
 
     raw      the memory they lie in, one-dimensional
@@ -58,8 +57,7 @@ class Batch:
         copy_ranges(ZEROS, np.zeros(len(self), np.int64), target, places + there, lengths - there)
 
 
-@dataclass(frozen=True)
-class Recording:
+class Recording(Struct, frozen=True):
     """All packets of a file."""
 
     packets: Batch

@@ -5,7 +5,8 @@ Counterpart of the parameters of pg_stream_t and of validate_stream in VPP's pg/
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from msgspec import Struct
+from msgspec.structs import replace
 
 from vppsh.engine.pg.edit import EditKind
 from vppsh.engine.pg.generator import Sizes
@@ -16,8 +17,7 @@ from vppsh.errors import CommandError
 BUFFER_BYTES = 2048
 
 
-@dataclass(frozen=True)
-class StreamSpec:
+class StreamSpec(Struct, frozen=True):
     """The definition of a stream.
 
     packets        what is sent: packets made from a template, or those of a recording

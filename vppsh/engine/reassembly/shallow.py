@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
+from msgspec import Struct
 
 from vppsh.engine.l4_fields import FRAGMENT, LATER_FRAGMENT, TRUNCATED
 
@@ -55,8 +56,7 @@ class Action(enum.Enum):
 ANONYMOUS = (Action.FREE_LATE, Action.FREE_OLDEST, Action.FREE_FAULTY)
 
 
-@dataclass(frozen=True, slots=True)
-class ShallowTrace:
+class ShallowTrace(Struct, frozen=True):
     """A step, or with a text of its own something else: which packet and step, ports and protocol."""
 
     action: Action | str

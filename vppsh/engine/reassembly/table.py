@@ -8,6 +8,7 @@ from math import inf
 from typing import TYPE_CHECKING, ClassVar, Generic, TypeVar
 
 import numpy as np
+from msgspec import Struct
 
 from vppsh.engine.frame import Frame
 
@@ -17,8 +18,7 @@ if TYPE_CHECKING:
 MS_PER_S = 1000
 
 
-@dataclass(frozen=True)
-class Limits:
+class Limits(Struct, frozen=True):
     """How many packets at once, of how many fragments each; how long to wait for the next, how often to look, in ms."""
 
     assemblies: int = 1024

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from .assembly import Action, Assembly, Piece
 
@@ -13,8 +14,7 @@ if TYPE_CHECKING:
 WITHOUT_RANGE = (Action.FINALIZE, Action.TIMEOUT)
 
 
-@dataclass(frozen=True, slots=True)
-class ReassemblyTrace:
+class ReassemblyTrace(Struct, frozen=True):
     """A step: what was done, and what packet and fragment were like afterwards; both None for whole packets."""
 
     action: Action

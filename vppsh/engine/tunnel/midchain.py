@@ -9,10 +9,10 @@ so that a change of the underlay moves the tunnel; a tunnel whose far end is rea
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from vppsh.engine.adjacency import Adjacencies
@@ -59,16 +59,14 @@ class Attribute:
 ATTRIBUTE_NAMES = ("walk-active", "midchain-ip-stack", "midchain-looped", "midchain-ip4o4-hdr-fixup", "midchain-flow-hash")
 
 
-@dataclass(frozen=True)
-class Endpoint:
+class Endpoint(Struct, frozen=True):
     """Where the outer packets of a tunnel go: an address of a table."""
 
     fib_index: int
     prefix: Prefix
 
 
-@dataclass(frozen=True)
-class Encap:
+class Encap(Struct, frozen=True):
     """How packets of one adjacency are encapsulated.
 
     header      what is written in front of them; empty while the far end is not known

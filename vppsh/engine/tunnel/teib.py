@@ -7,8 +7,9 @@ underlay address `endpoint`; the peer is a neighbour's entry in the FIB as well.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from vppsh.engine.fib.fib import Fib
 from vppsh.engine.fib.rows import Pool
@@ -20,8 +21,7 @@ if TYPE_CHECKING:
     from vppsh.engine.engine import Engine
 
 
-@dataclass(frozen=True)
-class TeibEntry:
+class TeibEntry(Struct, frozen=True):
     """One peer: the tunnel interface, its overlay address, its underlay address."""
 
     sw_if_index: int

@@ -7,10 +7,10 @@ inside: it spreads a tunnel's flows over the ways there are (RFC 7348, section 5
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from vppsh.engine.buffers import HEADROOM, BufferFlag
@@ -47,8 +47,7 @@ Some = int | NDArray[np.int32]
 """A number for all packets, or one for each."""
 
 
-@dataclass(frozen=True)
-class Encapsulation:
+class Encapsulation(Struct, frozen=True):
     """How headers of one kind of tunnel are completed.
 
     ports   the source port is the flow hash; else it stays as it is written

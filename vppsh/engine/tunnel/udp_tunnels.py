@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from vppsh.engine.adjacency import Adjacencies
@@ -90,8 +91,7 @@ class UdpTunnel:
 T = TypeVar("T", bound=UdpTunnel)
 
 
-@dataclass(frozen=True)
-class UdpTunnelKind:
+class UdpTunnelKind(Struct, frozen=True):
     """How tunnels of one kind differ from others.
 
     name       in VPP's words about errors

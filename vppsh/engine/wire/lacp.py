@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import enum
 import struct
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 ETHERTYPE = 0x8809
 MULTICAST = bytes.fromhex("0180c2000002")
@@ -37,8 +39,7 @@ STATE_NAMES = (
 )  # fmt: skip
 
 
-@dataclass(frozen=True)
-class PortInfo:
+class PortInfo(Struct, frozen=True):
     """One end of a link: whose it is, and the state that it is in."""
 
     system_priority: int
@@ -66,8 +67,7 @@ class PortInfo:
         return replace(self, state=self.state & ~bits & 0xFF)
 
 
-@dataclass(frozen=True)
-class Pdu:
+class Pdu(Struct, frozen=True):
     """An LACPDU: what the sender says of itself, and of the other end."""
 
     actor: PortInfo

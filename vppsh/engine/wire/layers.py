@@ -11,8 +11,9 @@ import functools
 import importlib
 import pkgutil
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
+
+from msgspec import Struct
 
 FormatHeader = Callable[[bytes, int], str]
 
@@ -24,8 +25,7 @@ class Carrier(enum.Enum):
     IP_PROTOCOL = "ip protocol"
 
 
-@dataclass(frozen=True)
-class Layer:
+class Layer(Struct, frozen=True):
     """`format` makes the text of the header that follows when the carrier's field is `number`."""
 
     carrier: Carrier

@@ -8,11 +8,11 @@ from __future__ import annotations
 import mmap
 import struct
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from vppsh.engine.wire.ranges import items
@@ -78,8 +78,7 @@ def link_type_name(number: int) -> str:
     return f"{number} ({LINK_TYPE_NAMES[number]})" if number in LINK_TYPE_NAMES else str(number)
 
 
-@dataclass(frozen=True)
-class CaptureInterface:
+class CaptureInterface(Struct, frozen=True):
     """Where packets of a file were captured; a pcap file has one, a pcapng file any number.
 
     at  the byte of the file that declares it, for messages
@@ -91,8 +90,7 @@ class CaptureInterface:
     name: str = ""
 
 
-@dataclass(frozen=True)
-class Packets:
+class Packets(Struct, frozen=True):
     """Some packets of a file, as columns.
 
     offset     int64: where the captured bytes begin in the file

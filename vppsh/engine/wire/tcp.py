@@ -7,9 +7,8 @@ Differs from VPP: window scale and timestamp values are shown, where VPP prints 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
+from msgspec import Struct
 
 from vppsh.engine.wire import ip_protocol
 from vppsh.engine.wire.layers import Carrier, Layer
@@ -41,8 +40,7 @@ OPTION_TIMESTAMP = 8
 MAX_WINDOW_SCALE = 14
 
 
-@dataclass(frozen=True)
-class SynOptions:
+class SynOptions(Struct, frozen=True):
     """The options of a segment with SYN that VPP shows; None when absent."""
 
     mss: int | None = None

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import enum
 import struct
-from dataclasses import dataclass
 
 import numpy as np
+from msgspec import Struct
 
 TAG_BYTES = 16
 MAC_BYTES = 16
@@ -45,8 +45,7 @@ RESPONSE_BYTES = _RESPONSE.size + MACS_BYTES
 COOKIE_BYTES = _COOKIE.size
 
 
-@dataclass(frozen=True)
-class Initiation:
+class Initiation(Struct, frozen=True):
     """The first message: who speaks (encrypted) and when; `pack` leaves the MACs to be appended."""
 
     sender: int
@@ -64,8 +63,7 @@ class Initiation:
         return cls(*_INITIATION.unpack_from(data)[1:])
 
 
-@dataclass(frozen=True)
-class Response:
+class Response(Struct, frozen=True):
     """The answer to an initiation."""
 
     sender: int
@@ -83,8 +81,7 @@ class Response:
         return cls(*_RESPONSE.unpack_from(data)[1:])
 
 
-@dataclass(frozen=True)
-class CookieReply:
+class CookieReply(Struct, frozen=True):
     """What a peer under load answers instead (5.4.7)."""
 
     receiver: int

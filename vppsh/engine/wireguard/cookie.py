@@ -14,6 +14,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers import Cipher
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 from cryptography.hazmat.primitives.ciphers.algorithms import ChaCha20
+from msgspec import Struct
 
 from vppsh.engine.fib.types import Protocol
 from vppsh.engine.wire.wireguard import MAC_BYTES, MACS_BYTES, CookieReply
@@ -56,8 +57,7 @@ def _words(data: bytes) -> list[int]:
     return [int.from_bytes(data[at : at + 4], "little") for at in range(0, len(data), 4)]
 
 
-@dataclass(frozen=True)
-class Source:
+class Source(Struct, frozen=True):
     """Where a message comes from: a cookie is good for one such place."""
 
     protocol: Protocol

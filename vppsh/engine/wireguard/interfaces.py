@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from vppsh.engine.adjacency import Adjacencies
@@ -82,8 +83,7 @@ class WireguardInterface:
     interface: Interface = field(init=False)
 
 
-@dataclass(frozen=True)
-class PeerConfig:
+class PeerConfig(Struct, frozen=True):
     """What somebody wants of a peer."""
 
     public: bytes

@@ -17,6 +17,7 @@ from hashlib import blake2s
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
+from msgspec import Struct
 
 from vppsh.engine.wire.wireguard import Initiation, Response
 from vppsh.engine.wireguard.keys import KEY_BYTES, Secret
@@ -129,8 +130,7 @@ class Handshake:
     remote: int = 0
 
 
-@dataclass(frozen=True)
-class Opened:
+class Opened(Struct, frozen=True):
     """An initiation whose sender is known: what is still sealed, and the way to it."""
 
     transcript: Transcript

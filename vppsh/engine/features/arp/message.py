@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from msgspec import Struct
 
 from vppsh.engine.adjacency import Adjacencies
 from vppsh.engine.buffers import HEADROOM, BufferFlag, BufferPool
@@ -18,8 +18,7 @@ TRACED_BYTES = 64
 MAC_BYTES = 6
 
 
-@dataclass(frozen=True, slots=True)
-class ArpMessage:
+class ArpMessage(Struct, frozen=True):
     """The fields of a message that decide what becomes of it; addresses are integers in host order."""
 
     opcode: int

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
+from msgspec import Struct
 
 from vppsh.engine.context import Context, Nexts
 from vppsh.engine.engine import Engine
@@ -18,8 +17,7 @@ from vppsh.registry import node
 DROP, REPLY = range(2)
 
 
-@dataclass(frozen=True)
-class ProxyRange:
+class ProxyRange(Struct, frozen=True):
     """Addresses from `first` to `last` in the table `fib_index` are answered for."""
 
     first: int

@@ -5,10 +5,10 @@ Counterpart of VPP's vnet/bonding/node.c. Link-layer protocols of the member's o
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from vppsh.engine.buffer_data import gather
@@ -35,8 +35,7 @@ CISCO_SNAP = bytes.fromhex("aa0300000c2000")
 LOOKED_AT = 24
 
 
-@dataclass(frozen=True, slots=True)
-class InputTrace:
+class InputTrace(Struct, frozen=True):
     """The addresses of a packet, the member that it came in by, and the interface that has received it now."""
 
     interfaces: Interfaces

@@ -6,10 +6,10 @@ Tables count from the buffer's beginning; chains of tables are not followed.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from msgspec import Struct
 
 from vppsh.engine.buffers import HEADROOM
 from vppsh.engine.classify import VECTOR, ClassifyError, ClassifyFailure, ClassifySession, ClassifyTable, ClassifyTables
@@ -57,8 +57,7 @@ class FlowTables:
                 tables.pop(interface.sw_if_index, None)
 
 
-@dataclass(frozen=True, slots=True)
-class FlowTrace:
+class FlowTrace(Struct, frozen=True):
     """The interface, the slot, the table, and where in it the session lies that was there before."""
 
     sw_if_index: int

@@ -7,9 +7,9 @@ plus the length of the new one.
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from vppsh.engine.buffers import HEADROOM, STRIDE
@@ -39,8 +39,7 @@ class Action(enum.IntEnum):
     SET_METADATA = 3
 
 
-@dataclass(frozen=True, slots=True)
-class IpAclTrace:
+class IpAclTrace(Struct, frozen=True):
     """The interface, the slot that was chosen, the session and its table."""
 
     output: bool

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from msgspec import Struct
 
 from vppsh.engine.classify import ClassifyTables
 from vppsh.engine.classify_lookup import classify
@@ -31,8 +31,7 @@ INPUT_ERRORS, OUTPUT_ERRORS = (
 )  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class AclTrace:
+class AclTrace(Struct, frozen=True):
     """The interface, the slot that was chosen, the last table, where in it the session lies (-1 for none)."""
 
     output: bool

@@ -5,10 +5,10 @@ An interface has a table for IPv4, one for IPv6, one for the rest; the ethertype
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from vppsh.engine.classify import ClassifyTables
@@ -75,8 +75,7 @@ class L2Classifiers:
                     known[interface.sw_if_index] = NO_TABLE
 
 
-@dataclass(frozen=True, slots=True)
-class ClassifyTrace:
+class ClassifyTrace(Struct, frozen=True):
     """The interface, the first table, where the session lies (0 for none), the slot that was chosen."""
 
     sw_if_index: int

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from msgspec import Struct
 
 from vppsh.engine.buffers import HEADROOM
 from vppsh.engine.classify import VECTOR
@@ -36,8 +37,7 @@ class RewriteEntry:
     hits: int = 0
 
 
-@dataclass(frozen=True)
-class RewriteConfig:
+class RewriteConfig(Struct, frozen=True):
     """The table that an interface's packets are looked up in, and the entry for those that it has no session for."""
 
     table: int
@@ -85,8 +85,7 @@ class L2Rewrites:
             self.configs.pop(interface.sw_if_index, None)
 
 
-@dataclass(frozen=True, slots=True)
-class RewriteTrace:
+class RewriteTrace(Struct, frozen=True):
     """The interface, its table, the entry (-1 for none)."""
 
     sw_if_index: int

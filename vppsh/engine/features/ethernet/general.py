@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from vppsh.engine.features.ethernet.ethertypes import (
@@ -52,8 +53,7 @@ if TYPE_CHECKING:
 TYPE_BYTES = 2
 
 
-@dataclass(frozen=True)
-class Variant:
+class Variant(Struct, frozen=True):
     """What a node finds at the start of its packets.
 
     header_bytes  of the header, whose last two are the ethertype

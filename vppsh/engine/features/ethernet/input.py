@@ -7,10 +7,10 @@ over, `general` what other nodes send here.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from msgspec import Struct
 
 from vppsh.engine.context import Context, Nexts
 from vppsh.engine.features.ethernet.ethertypes import ERRORS, NEXTS, Ethertypes
@@ -34,8 +34,7 @@ TRACED_BYTES = 32
 SINGLE_INTERFACE = 1
 
 
-@dataclass(frozen=True, slots=True)
-class InputTrace:
+class InputTrace(Struct, frozen=True):
     """The first bytes of a packet, and the port when a device said that the whole frame came in there."""
 
     data: bytes

@@ -12,10 +12,10 @@ is: when a second sub-interface with the same tags is refused, the first one's m
 from __future__ import annotations
 
 import enum
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from vppsh.engine.interfaces import Change, Interface, Interfaces, SubConfig

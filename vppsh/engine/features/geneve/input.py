@@ -5,9 +5,8 @@ Options are skipped, and what they ask for: critical ones too.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
+from msgspec import Struct
 
 from vppsh.engine.context import Context, Nexts
 from vppsh.engine.engine import Engine
@@ -29,8 +28,7 @@ ERRORS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class InputTrace:
+class InputTrace(Struct, frozen=True):
     """The tunnel (MISSING for none), the network, where the packet goes, and the error."""
 
     tunnel: int

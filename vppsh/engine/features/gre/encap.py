@@ -5,9 +5,8 @@ ERSPAN puts a sequence number and its own header in front first (draft-foschiano
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
+from msgspec import Struct
 
 from vppsh.engine.buffers import HEADROOM
 from vppsh.engine.context import Context, Nexts
@@ -32,8 +31,7 @@ VERSION_2 = 0x1000
 VLAN_PRESERVED = 0x1800
 
 
-@dataclass(frozen=True, slots=True)
-class EncapTrace:
+class EncapTrace(Struct, frozen=True):
     """The tunnel, the length of the frame, the outer addresses."""
 
     tunnel: int

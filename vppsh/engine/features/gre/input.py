@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from vppsh.engine.context import Context, Nexts
@@ -29,8 +28,7 @@ TABLE_SHIFT = np.uint64(32)
 TEB, L3 = int(Payload.TEB) << 8, int(Payload.L3) << 8
 
 
-@dataclass(frozen=True, slots=True)
-class GreTrace:
+class GreTrace(Struct, frozen=True):
     """The tunnel interface (-1 for none), the outer length and addresses."""
 
     sw_if_index: int

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from vppsh.engine.adjacency import Adjacencies
@@ -96,8 +97,7 @@ class GreTunnel:
         return GreKey(self.protocol, self.payload, self.mode, self.src, self.dst, self.fib_index, self.key, self.session)
 
 
-@dataclass(frozen=True)
-class GreKey:
+class GreKey(Struct, frozen=True):
     """By what a packet finds its tunnel."""
 
     protocol: Protocol

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from vppsh.engine.context import Context, Nexts
 from vppsh.engine.engine import Engine
@@ -19,8 +19,7 @@ ERRORS = (error("encapsulated", "good packets encapsulated"),)
 HOW = Encapsulation(length=(2, gtpu.MANDATORY_BYTES))
 
 
-@dataclass(frozen=True, slots=True)
-class EncapTrace:
+class EncapTrace(Struct, frozen=True):
     """The tunnel, the identifier that packets are sent with, the QoS flow."""
 
     tunnel: int

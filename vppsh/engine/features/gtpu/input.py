@@ -5,9 +5,10 @@ What no tunnel takes is dropped, or goes on as it came to where a tunnel for str
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from vppsh.engine.context import Context, Nexts
@@ -45,8 +46,7 @@ UDP_CHECKSUM_AT = 6
 ALL_ONES = 0xFFFFFFFF
 
 
-@dataclass(frozen=True, slots=True)
-class InputTrace:
+class InputTrace(Struct, frozen=True):
     """The tunnel (MISSING for none), of a stray what is wrong with it, where the packet goes, the header."""
 
     tunnel: int

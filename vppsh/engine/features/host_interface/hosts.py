@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
+
 from vppsh.engine.descriptors import Descriptors
 from vppsh.engine.features.host_interface.output import TX_ERRORS, format_tx_trace, host_tx
 from vppsh.engine.host import ethtool, netlink
@@ -30,8 +32,7 @@ USUAL_RX = RingSize(2048 * 33, 1024)
 USUAL_TX = RingSize(2048 * 5, 1024)
 
 
-@dataclass(frozen=True)
-class HostConfig:
+class HostConfig(Struct, frozen=True):
     """What a host interface is to be like.
 
     ip            bare IP packets, no Ethernet

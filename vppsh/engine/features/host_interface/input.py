@@ -5,9 +5,8 @@ Counterpart of VPP's plugins/af_packet/node.c (its TPACKET_V2 half). VLAN tags, 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from vppsh.engine import device_burst
@@ -33,8 +32,7 @@ FIRST_BYTES = DATA_SIZE - TAG_BYTES
 AVAILABLE = 0
 
 
-@dataclass(frozen=True, slots=True)
-class InputTrace:
+class InputTrace(Struct, frozen=True):
     """What af-packet-input saw: the interface, the next node, the slot of the ring."""
 
     hw_if_index: int

@@ -6,10 +6,10 @@ Counterpart of VPP's plugins/af_packet/device.c.
 from __future__ import annotations
 
 import errno
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from msgspec import Struct
 
 from vppsh.engine.buffer_data import gather
 from vppsh.engine.buffer_text import BufferSnapshot, format_buffer, snapshot
@@ -37,8 +37,7 @@ TEMPORARY = (errno.EAGAIN, errno.ENOBUFS, errno.EINTR)
 TRACED_BYTES = 128
 
 
-@dataclass(frozen=True, slots=True)
-class TxTrace:
+class TxTrace(Struct, frozen=True):
     """What the tx node saw: the interface, the slot of the ring, the buffer, the first bytes."""
 
     hw_if_index: int

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
+from msgspec import Struct
 
 from vppsh.engine.offload import VNET_HEADER
 from vppsh.engine.wire.vlan import format_ethernet_vlan_tci
@@ -12,8 +11,7 @@ from vppsh.engine.wire.vlan import format_ethernet_vlan_tci
 NO_VNET_HEADER = (0, 0, 0, 0, 0, 0)
 
 
-@dataclass(frozen=True, slots=True)
-class SlotTrace:
+class SlotTrace(Struct, frozen=True):
     """A slot's tpacket2_hdr, and the virtio-net header behind it: flags, GSO type, header length, GSO size, checksum start and offset."""
 
     status: int

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from vppsh.engine.context import Context, Nexts
@@ -21,8 +21,7 @@ OCTET = np.dtype("u1")
 ECHO_REPLIES = demux("ip4-icmp-input", icmp4.ECHO_REPLY, "ip4-icmp-echo-reply")
 
 
-@dataclass(frozen=True, slots=True)
-class EchoReplyTrace:
+class EchoReplyTrace(Struct, frozen=True):
     """Identifier and sequence number, and whether somebody waits for it."""
 
     version: int

@@ -6,11 +6,11 @@ an SPI, and punt-dispatch. A message at a time: there are few, and each is worth
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
 
 import numpy as np
+from msgspec import Struct
 
 from vppsh.engine.buffer_data import chain_of, write_chain
 from vppsh.engine.buffers import DATA_SIZE, HEADROOM, BufferPool
@@ -53,8 +53,7 @@ class Next(IntEnum):
     DROP = 1
 
 
-@dataclass(frozen=True, slots=True)
-class Ikev2Trace:
+class Ikev2Trace(Struct, frozen=True):
     """By which interface it came, and where it goes."""
 
     sw_if_index: int
@@ -66,8 +65,7 @@ def format_ikev2_trace(view: Any, record: Ikev2Trace) -> str:
     return f"ikev2: sw_if_index {record.sw_if_index}, next index {record.next_index}"
 
 
-@dataclass(frozen=True)
-class Arrival:
+class Arrival(Struct, frozen=True):
     """A datagram, the IP header in front of it, and where in its buffer that begins."""
 
     datagram: Datagram

@@ -5,10 +5,10 @@ Counterpart of vnet/ip/ip4_options.c; the router alert option is RFC 2113.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from msgspec import Struct
 
 from vppsh.engine.context import Context, Nexts
 from vppsh.engine.fib.fib import Fib
@@ -25,8 +25,7 @@ TYPE_AND_LENGTH = 0x7FFF0000
 ROUTER_ALERT = ip4.OPTION_ROUTER_ALERT << 24 | 4 << 16
 
 
-@dataclass(frozen=True, slots=True)
-class OptionsTrace:
+class OptionsTrace(Struct, frozen=True):
     """The first four bytes behind the fixed header."""
 
     option: bytes

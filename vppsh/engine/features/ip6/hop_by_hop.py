@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from msgspec import Struct
 
 from vppsh.engine.adjacency import DPO_TYPES, Adjacencies, Kind
 from vppsh.engine.context import Context, Nexts
@@ -53,8 +53,7 @@ class Unknown(enum.IntEnum):
     TELL_UNLESS_GROUP = 3
 
 
-@dataclass(frozen=True, slots=True)
-class HopByHopTrace:
+class HopByHopTrace(Struct, frozen=True):
     """VPP's number of the next, and the header as it came."""
 
     next: int

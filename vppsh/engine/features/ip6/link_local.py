@@ -5,10 +5,10 @@ Counterpart of vnet/dpo/ip6_ll_dpo.c.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from msgspec import Struct
 
 from vppsh.engine.context import Context, Nexts
 from vppsh.engine.frame import Frame
@@ -20,8 +20,7 @@ ERRORS = (error("no_table", "Interface is not mapped to an IP6-LL table"),)
 NO_LINK_LOCAL_TABLE = 0
 
 
-@dataclass(frozen=True, slots=True)
-class LinkLocalTrace:
+class LinkLocalTrace(Struct, frozen=True):
     """The link and its table."""
 
     sw_if_index: int

@@ -6,10 +6,10 @@ Counterpart of vnet/ip/ip6_hop_by_hop.c and of the receiving side of plugins/ioa
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from msgspec import Struct
 
 from vppsh.engine.buffers import HEADROOM
 from vppsh.engine.context import Context, Nexts
@@ -35,8 +35,7 @@ class LocalHopByHop(SlotTable):
     unwanted = DROP
 
 
-@dataclass(frozen=True, slots=True)
-class LocalHopByHopTrace:
+class LocalHopByHopTrace(Struct, frozen=True):
     """What follows the options, and where it goes."""
 
     protocol: int
@@ -79,8 +78,7 @@ CHECKSUM_AT, MARKER_AT, TYPE_AT, HANDLE_AT, PROBE_BYTES = 6, 8, 17, 32, 36
 DATAGRAMS = demux(NAME, ip_protocol.UDP, UDP_PING)
 
 
-@dataclass(frozen=True, slots=True)
-class UdpPingTrace:
+class UdpPingTrace(Struct, frozen=True):
     """What VPP reads where the packet's headers were, before options were taken out."""
 
     header: bytes

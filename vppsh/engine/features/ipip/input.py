@@ -5,10 +5,10 @@ Counterpart of vnet's plugins/ipip/node.c.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from vppsh.engine.context import Context, Nexts
@@ -47,8 +47,7 @@ TABLE_SHIFT = np.uint64(8)
 P2P, SIX_RD = np.uint64(Mode.P2P), np.uint64(Mode.SIX_RD)
 
 
-@dataclass(frozen=True, slots=True)
-class IpipTrace:
+class IpipTrace(Struct, frozen=True):
     """The tunnel interface (-1 for none), the outer length and addresses."""
 
     sw_if_index: int
@@ -63,8 +62,7 @@ def format_ipip_trace(view: Any, record: IpipTrace) -> str:
     return f"IPIP: tunnel {record.sw_if_index} len {record.length} src {show(record.src)} dst {show(record.dst)}"
 
 
-@dataclass(frozen=True)
-class Outer:
+class Outer(Struct, frozen=True):
     """What is needed of outer headers once they are off.
 
     ends        words of their addresses

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from vppsh.engine.adjacency_types import Adjacency
@@ -52,8 +53,7 @@ class Mode(enum.IntEnum):
     SIX_RD = 2
 
 
-@dataclass(frozen=True)
-class SixRd:
+class SixRd(Struct, frozen=True):
     """The prefixes of a 6rd domain: IPv4 addresses are the bits behind `ip6_prefix`."""
 
     ip6_prefix: Prefix
@@ -103,8 +103,7 @@ class IpipTunnel:
         return int(self.protocol is Protocol.IP6)
 
 
-@dataclass(frozen=True)
-class IpipKey:
+class IpipKey(Struct, frozen=True):
     """By what a packet finds its tunnel."""
 
     protocol: Protocol

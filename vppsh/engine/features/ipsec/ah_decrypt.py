@@ -5,10 +5,10 @@ Counterpart of vnet/ipsec/ah_decrypt.c.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from vppsh.engine.buffers import BufferFlag
@@ -31,8 +31,7 @@ UNCHECKED = np.uint32(~(BufferFlag.L4_CHECKSUM_COMPUTED | BufferFlag.L4_CHECKSUM
 LENGTH_VALID = np.uint32(BufferFlag.TOTAL_LENGTH_VALID)
 
 
-@dataclass(frozen=True, slots=True)
-class AhDecryptTrace:
+class AhDecryptTrace(Struct, frozen=True):
     """A packet's sequence number."""
 
     integrity: str

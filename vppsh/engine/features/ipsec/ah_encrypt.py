@@ -5,10 +5,10 @@ Counterpart of vnet/ipsec/ah_encrypt.c.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from vppsh.engine.buffers import HEADROOM
@@ -35,8 +35,7 @@ CLASS_SHIFT = 20
 LOW, UPPER = np.uint64(0xFFFFFFFF), np.uint64(32)
 
 
-@dataclass(frozen=True, slots=True)
-class AhEncryptTrace:
+class AhEncryptTrace(Struct, frozen=True):
     """The association that a packet leaves by, and its number there."""
 
     sa: int

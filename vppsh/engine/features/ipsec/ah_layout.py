@@ -5,9 +5,8 @@ Both directions of AH: what is covered is computed with zeros in these fields an
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from vppsh.engine.fib.types import Protocol
@@ -21,8 +20,7 @@ HEADERS = {Protocol.IP4: ip4.HEADER, Protocol.IP6: ip6.HEADER}
 VERSION_ONLY = ip6.VERSION << 28
 
 
-@dataclass(frozen=True)
-class AhLayout:
+class AhLayout(Struct, frozen=True):
     """Lengths of the parts of a packet: IP header, check value, padding behind that."""
 
     family: Protocol

@@ -6,10 +6,10 @@ header. They are checked against the replay window twice: all of them before the
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from vppsh.engine.context import Context
@@ -29,8 +29,7 @@ FAULTS = {Verdict.GOOD: 0, Verdict.DECRYPTION_FAILED: DecryptError.DECRYPTION_FA
 WORD = 1 << 32
 
 
-@dataclass(frozen=True, slots=True)
-class DecryptTrace:
+class DecryptTrace(Struct, frozen=True):
     """A packet's sequence number, the association's highest one when it had been dealt with, the upper half that was assumed."""
 
     cipher: str
@@ -46,16 +45,14 @@ def format_decrypt_trace(view: Any, record: DecryptTrace) -> str:
     return f"esp: crypto {record.cipher} integrity {record.integrity} pkt-seq {number} sa-seq {record.top} pkt-seq-hi {record.high}"
 
 
-@dataclass(frozen=True)
-class Job:
+class Job(Struct, frozen=True):
     """Which node asks: that of an IP version, behind a policy or a tunnel."""
 
     ip6: bool
     by_tunnel: bool
 
 
-@dataclass(frozen=True)
-class Tried:
+class Tried(Struct, frozen=True):
     """Packets of one association that pass the first checks.
 
     high  the upper halves of their numbers, as far as one can tell

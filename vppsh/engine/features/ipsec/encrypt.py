@@ -6,10 +6,10 @@ the check value. Packets that are too long for one buffer are handled one by one
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from vppsh.engine.buffers import HEADROOM, BufferFlag
@@ -44,8 +44,7 @@ CHECKSUM_AT = 6
 CHECKSUM = np.dtype(">u2")
 
 
-@dataclass(frozen=True, slots=True)
-class EncryptTrace:
+class EncryptTrace(Struct, frozen=True):
     """The association that a packet leaves by, and its number there; None: there was none."""
 
     sa: int = -1
@@ -65,8 +64,7 @@ def format_encrypt_trace(view: Any, record: EncryptTrace) -> str:
     )
 
 
-@dataclass(frozen=True)
-class Around:
+class Around(Struct, frozen=True):
     """How packets of one shape become ESP.
 
     at         where what is encrypted begins, behind current data
@@ -79,8 +77,7 @@ class Around:
     following: NDArray[np.uint8]
 
 
-@dataclass(frozen=True)
-class Job:
+class Job(Struct, frozen=True):
     """What the packets of a frame are encrypted for: the protocol that they are, by a tunnel's node or an output feature's."""
 
     link: Protocol

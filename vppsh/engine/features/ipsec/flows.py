@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from vppsh.engine.buffers import BufferPool
@@ -44,8 +43,7 @@ def outbound_flows(buffers: BufferPool, frame: Frame, family: Protocol) -> tuple
     return flows, lengths, starts
 
 
-@dataclass(frozen=True)
-class Arriving:
+class Arriving(Struct, frozen=True):
     """Packets that come in, as policies see them; `local` is where they go.
 
     protocol  of the IP header; `kind` is NONE, ESP (in UDP, too) or AH

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from vppsh.engine.buffers import BufferFlag, BufferPool
@@ -34,8 +35,7 @@ IP6_PROTOCOL_AT, IP4_WORD_AT = 6, 8
 WORD = np.dtype(">u2")
 
 
-@dataclass(frozen=True)
-class Decrypted:
+class Decrypted(Struct, frozen=True):
     """Packets that are authentic: bytes from the ESP header on, lengths, which lie in several buffers (None: none)."""
 
     frame: Frame

@@ -5,9 +5,8 @@ VPP counterpart: the middle of vnet/ipsec/esp_encrypt.c, vnet/tunnel/tunnel_dp.h
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from vppsh.engine.fib.types import Protocol
@@ -22,8 +21,7 @@ TOS_SHIFT = 20
 MINUS_ZERO = 0xFFFF
 
 
-@dataclass(frozen=True)
-class Inner:
+class Inner(Struct, frozen=True):
     """What outer headers may copy of inner ones, per packet: traffic class, and whether it must not be fragmented."""
 
     tos: NDArray[np.uint8]

@@ -5,10 +5,10 @@ Counterpart of vnet/ipsec/ipsec_output.c; RFC 4301, 5.1.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from vppsh.engine.context import Context, Nexts
@@ -38,8 +38,7 @@ FEATURES = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class OutputTrace:
+class OutputTrace(Struct, frozen=True):
     """The database, and the policy that was found; -1 for none."""
 
     spd_id: int

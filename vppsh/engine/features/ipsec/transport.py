@@ -5,9 +5,8 @@ Counterpart of the transport parts of vnet/ipsec/esp_encrypt.c.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from vppsh.engine.buffers import BufferPool
@@ -28,8 +27,7 @@ EXTENSION_UNIT = 8
 PLACE, FIELD = 1 << 32, 1 << 16
 
 
-@dataclass(frozen=True)
-class Shape:
+class Shape(Struct, frozen=True):
     """Where things lie in packets that are alike in this: link layer and IP header lengths, the byte that names what follows."""
 
     l2: int

@@ -5,10 +5,10 @@ Counterpart of vnet/ipsec/ipsec_tun_in.c. ESP may come in UDP, whose header is b
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from vppsh.engine.buffers import BufferPool
@@ -44,8 +44,7 @@ ESP_BYTES = esp.HEADER.itemsize
 ALL_ONES = 0xFFFFFFFF
 
 
-@dataclass(frozen=True, slots=True)
-class TunInputTrace:
+class TunInputTrace(Struct, frozen=True):
     """Where the packet came from, what it carries, and what was found; zero where nothing was looked up."""
 
     family: Protocol
@@ -64,8 +63,7 @@ def format_tun_input_trace(view: Any, record: TunInputTrace) -> str:
     )
 
 
-@dataclass(frozen=True)
-class Seen:
+class Seen(Struct, frozen=True):
     """What packets are.
 
     ahead      how long the IP header is, and the UDP header

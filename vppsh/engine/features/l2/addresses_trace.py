@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from vppsh.engine.context import Context
 from vppsh.engine.frame import Frame
@@ -13,8 +14,7 @@ from vppsh.engine.wire.text import format_ethernet_address
 ADDRESS_BYTES = 12
 
 
-@dataclass(frozen=True, slots=True)
-class AddressesTrace:
+class AddressesTrace(Struct, frozen=True):
     """The receive interface, both addresses, the bridge domain's index."""
 
     sw_if_index: int

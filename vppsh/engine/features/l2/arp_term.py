@@ -6,10 +6,10 @@ Answers ARP requests (RFC 826) and neighbour solicitations (RFC 4861) for the ad
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from msgspec import Struct
 
 from vppsh.engine.buffers import HEADROOM, BufferFlag
 from vppsh.engine.context import Context, Nexts
@@ -59,8 +59,7 @@ HOP_LIMIT = 255
 NOT_TERM = features.ALL_BITS & ~features.ARP_TERM
 
 
-@dataclass(frozen=True, slots=True)
-class TermTrace:
+class TermTrace(Struct, frozen=True):
     """The first bytes behind the Ethernet header."""
 
     data: bytes
@@ -73,8 +72,7 @@ def format_term_trace(view: Any, record: TermTrace) -> str:
     return ip6.format_ip6_header(record.data, 2)
 
 
-@dataclass(frozen=True)
-class Message:
+class Message(Struct, frozen=True):
     """An ARP message, addresses of IPv4 as numbers."""
 
     hardware: int

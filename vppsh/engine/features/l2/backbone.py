@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-
 import numpy as np
+from msgspec import Struct
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from vppsh.engine.buffers import HEADROOM, STRIDE, BufferPool
@@ -18,8 +18,7 @@ OPAQUE = np.dtype(f"V{HEADER_BYTES}")
 VLAN_MASK, SERVICE_MASK = 0xFFF, 0xFFFFF
 
 
-@dataclass(frozen=True)
-class BackboneTags:
+class BackboneTags(Struct, frozen=True):
     """The addresses and ids of a header; a header that was never configured is of zeros.
 
     service  the I-SID, which tells customers apart
@@ -41,8 +40,7 @@ class BackboneTags:
         return self.dst + self.src + kinds[0] + vlan.to_bytes(2, "big") + kinds[1] + service.to_bytes(4, "big")
 
 
-@dataclass(frozen=True)
-class BackboneRewrite:
+class BackboneRewrite(Struct, frozen=True):
     """A header off, or on, or neither; what happens on output is the opposite."""
 
     pop: bool = False

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
+
 from vppsh.engine.features.l2 import features
 from vppsh.engine.flood_class import FloodClass
 from vppsh.engine.interfaces import Interface
@@ -29,8 +31,7 @@ SEQUENCES = 256
 ALREADY_EXISTS = -119
 
 
-@dataclass(frozen=True)
-class Member:
+class Member(Struct, frozen=True):
     """A port that frames are flooded to.
 
     shg  its split-horizon group, 0 for none: nothing goes from one port of a group to another one of it
@@ -41,8 +42,7 @@ class Member:
     shg: int
 
 
-@dataclass(frozen=True)
-class Target:
+class Target(Struct, frozen=True):
     """Where one copy of a flooded frame goes."""
 
     sw_if_index: int

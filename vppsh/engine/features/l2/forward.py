@@ -6,10 +6,10 @@ to be flooded.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from vppsh.engine.context import Context, Nexts
@@ -50,8 +50,7 @@ BD_SEQUENCE = np.uint32(0xFF00)
 LAST_INTERFACE = np.uint64(NO_INTERFACE)
 
 
-@dataclass(frozen=True, slots=True)
-class ForwardTrace:
+class ForwardTrace(Struct, frozen=True):
     """The packet, and the entry of its destination."""
 
     packet: AddressesTrace

@@ -5,10 +5,10 @@ Counterpart of vnet/l2/l2_input_node.c and feat_bitmap.c.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from vppsh.engine.buffers import BufferPool
@@ -47,8 +47,7 @@ NOT_FOR_GROUPS = features.FWD | features.UU_FLOOD | features.UU_FWD
 FOR_SOME_GROUPS = features.ARP_UFWD | features.ARP_TERM
 
 
-@dataclass(frozen=True, slots=True)
-class InputTrace:
+class InputTrace(Struct, frozen=True):
     """The addresses of a packet, the interface that it came in by, the features it goes through."""
 
     addresses: bytes
@@ -158,8 +157,7 @@ def _resolution(ctx: Context, rows: NDArray[np.int32]) -> tuple[NDArray[np.bool_
     return requests | solicits, is_arp | is_icmp6, is_arp
 
 
-@dataclass(frozen=True, slots=True)
-class DropTrace:
+class DropTrace(Struct, frozen=True):
     """The features of a packet that none of them forwarded."""
 
     features: int

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from msgspec import Struct
 
 from vppsh.engine.context import Context, Nexts
 from vppsh.engine.features.ethernet.tags import refresh_hints
@@ -22,8 +22,7 @@ ERRORS = tuple(error(text, text) for text in ("L2 inverter packets", "L2 input t
 TRACED_BYTES = 24
 
 
-@dataclass(frozen=True, slots=True)
-class HeaderTrace:
+class HeaderTrace(Struct, frozen=True):
     """The interface of a packet, and its first bytes behind the rewriting."""
 
     node: str

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from vppsh.engine.crc32c import crc32c
@@ -51,8 +51,7 @@ class EntryFlag(enum.IntFlag):
 FLAG_TEXTS = ("static", "age-not", "bvi", "filter", "learn-event", "learn-move")
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Struct, frozen=True):
     """An entry, taken apart.
 
     sw_if_index  -1 for a filter

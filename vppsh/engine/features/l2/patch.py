@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from msgspec import Struct
 
 from vppsh.engine.context import Context, Nexts
 from vppsh.engine.frame import Frame
@@ -63,8 +63,7 @@ class Patches:
                 self.remove(self._engine.interfaces[receiver], interface)
 
 
-@dataclass(frozen=True, slots=True)
-class PatchTrace:
+class PatchTrace(Struct, frozen=True):
     """Where the packet came in, and where it leaves."""
 
     received: int

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import enum
 import struct
-from dataclasses import dataclass
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from vppsh.engine.buffers import HEADROOM, STRIDE, BufferPool
@@ -46,8 +46,7 @@ class Operation(enum.Enum):
         self.pushes = pushes
 
 
-@dataclass(frozen=True)
-class Tags:
+class Tags(Struct, frozen=True):
     """Tags to put on, outermost first: the first one's ethertype and ids.
 
     blank  they are all zeros, their ethertypes too
@@ -67,8 +66,7 @@ class Tags:
         return int.from_bytes(packed.rjust(2 * TAG_BYTES, b"\0"), "little")
 
 
-@dataclass(frozen=True)
-class Rewrite:
+class Rewrite(Struct, frozen=True):
     """Tags off, tags on."""
 
     pops: int
@@ -102,8 +100,7 @@ class Rewrite:
         return found
 
 
-@dataclass(frozen=True)
-class TagRewrite:
+class TagRewrite(Struct, frozen=True):
     """What is configured for an interface."""
 
     operation: Operation

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from msgspec import Struct
 
 from vppsh.engine.context import Context, Nexts
 from vppsh.engine.features.l2.bridge_domains import BridgeDomains
@@ -18,8 +18,7 @@ ERRORS = (error("L2 UU fwd", "L2 UU fwd"),)
 NOBODY = -1
 
 
-@dataclass(frozen=True, slots=True)
-class UnknownForwardTrace:
+class UnknownForwardTrace(Struct, frozen=True):
     """The port that takes the packet."""
 
     sw_if_index: int

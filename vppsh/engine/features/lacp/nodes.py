@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from vppsh.engine.context import Context, Nexts
 from vppsh.engine.features.lacp.machines import Verdict
@@ -29,8 +30,7 @@ ERRORS = (
 PORTS = table(LacpPorts)
 
 
-@dataclass(frozen=True, slots=True)
-class InputTrace:
+class InputTrace(Struct, frozen=True):
     """The interface that a PDU came in by, and its bytes."""
 
     interfaces: Interfaces

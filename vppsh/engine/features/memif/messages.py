@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import enum
 import struct
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 MESSAGE_BYTES = 128
 VERSION = 2 << 8
@@ -35,8 +36,7 @@ class Kind(enum.IntEnum):
     DISCONNECT = 8
 
 
-@dataclass(frozen=True)
-class Hello:
+class Hello(Struct, frozen=True):
     """What the master can do."""
 
     name: str
@@ -47,8 +47,7 @@ class Hello:
     max_log2_ring: int
 
 
-@dataclass(frozen=True)
-class Init:
+class Init(Struct, frozen=True):
     """Which interface the slave wants, and by what right."""
 
     version: int
@@ -58,8 +57,7 @@ class Init:
     name: str
 
 
-@dataclass(frozen=True)
-class AddRing:
+class AddRing(Struct, frozen=True):
     """Where a ring lies in the shared memory."""
 
     s2m: bool

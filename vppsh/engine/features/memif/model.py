@@ -6,6 +6,8 @@ import enum
 import socket
 from dataclasses import dataclass, field
 
+from msgspec import Struct
+
 from vppsh.engine.features.memif.output import TX_ERRORS, memif_tx
 from vppsh.engine.features.memif.rings import Queue, Region
 from vppsh.engine.interfaces import DeviceClass, HardwareClass, Interface
@@ -18,8 +20,7 @@ class Mode(enum.IntEnum):
     IP = 1
 
 
-@dataclass(frozen=True)
-class MemifConfig:
+class MemifConfig(Struct, frozen=True):
     """What a memif is to be like; rx and tx queues as this side sees them."""
 
     number: int = 0

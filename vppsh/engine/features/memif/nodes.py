@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
 from math import inf
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from vppsh.engine import device_burst
@@ -34,8 +34,7 @@ PIECE = 64
 MEMIFS = table(Memifs)
 
 
-@dataclass(frozen=True, slots=True)
-class InputTrace:
+class InputTrace(Struct, frozen=True):
     """The interface, the next node, and the ring that a packet came by."""
 
     hw_if_index: int

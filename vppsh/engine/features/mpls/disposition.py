@@ -5,10 +5,10 @@ Counterpart of vnet/dpo/mpls_disposition.c. In uniform mode the packet takes ove
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from vppsh.engine.context import Context, Nexts
@@ -31,8 +31,7 @@ CLASS_SHIFT = 5
 TRAFFIC_CLASS = np.uint16(0x0FF0)
 
 
-@dataclass(frozen=True, slots=True)
-class DispositionTrace:
+class DispositionTrace(Struct, frozen=True):
     """The object: its reverse path identifier, the payload, the mode."""
 
     rpf_id: int

@@ -5,10 +5,10 @@ Counterpart of mpls_frag (vnet/mpls/mpls_output.c). IPv6 packets are cut only if
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from vppsh.engine.adjacency import Adjacencies
@@ -30,8 +30,7 @@ OURS = np.uint32(BufferFlag.LOCALLY_ORIGINATED)
 NOTES = {Protocol.IP4: (IP4_ICMP_ERROR, FRAGMENTATION_NEEDED), Protocol.IP6: (IP6_ICMP_ERROR, PACKET_TOO_BIG)}
 
 
-@dataclass(frozen=True, slots=True)
-class FragTrace:
+class FragTrace(Struct, frozen=True):
     """The longest piece without its labels, and the length of the packet with them."""
 
     mtu: int

@@ -5,10 +5,10 @@ Counterpart of vnet/dpo/mpls_label_dpo.c; TTL and class as RFC 3443 has them for
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from vppsh.engine.buffers import BufferFlag
@@ -29,8 +29,7 @@ L3_VALID = np.uint32(BufferFlag.L3_HDR_OFFSET_VALID)
 Octets = NDArray[np.uint8]
 
 
-@dataclass(frozen=True, slots=True)
-class ImpositionTrace:
+class ImpositionTrace(Struct, frozen=True):
     """The innermost of the stack entries that were pushed."""
 
     entry: int
@@ -41,8 +40,7 @@ def format_imposition_trace(view: Any, record: ImpositionTrace) -> str:
     return f"  mpls-header:{mpls.format_mpls_header(record.entry)}"
 
 
-@dataclass(frozen=True)
-class Written:
+class Written(Struct, frozen=True):
     """TTL and class (in the place that it has in a stack entry's third byte) for the innermost label of each packet."""
 
     ttl: Octets

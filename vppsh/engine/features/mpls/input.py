@@ -6,10 +6,10 @@ Counterpart of vnet/mpls/mpls_input.c and mpls_features.c; RFC 3032.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from msgspec import Struct
 
 from vppsh.engine.context import Context, Nexts
 from vppsh.engine.features.mpls.errors import DROPPED, MPLS_ERRORS, NOT_ENABLED, PKTS_DECAP, PUNTED, TTL_EXPIRED
@@ -27,8 +27,7 @@ DROP, LOOKUP = range(2)
 NEXTS = ("error-drop", "mpls-lookup")
 
 
-@dataclass(frozen=True, slots=True)
-class InputTrace:
+class InputTrace(Struct, frozen=True):
     """The outermost label stack entry of a packet, and the slot that it took."""
 
     next_slot: int

@@ -6,10 +6,10 @@ another load-balance; lookup-mpls-dst and lookup-mpls-dst-itf (vnet/dpo/lookup_d
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from vppsh.engine.context import Context, Nexts
@@ -33,8 +33,7 @@ Found = NDArray[np.int32]
 Entries = NDArray[np.uint32]
 
 
-@dataclass(frozen=True, slots=True)
-class LookupTrace:
+class LookupTrace(Struct, frozen=True):
     """What was looked up where, what was found, and the slot that the packet took (VPP's number)."""
 
     next_slot: int
@@ -44,8 +43,7 @@ class LookupTrace:
     entry: int
 
 
-@dataclass(frozen=True, slots=True)
-class BalanceTrace:
+class BalanceTrace(Struct, frozen=True):
     """The load-balance, and the slot that the packet took."""
 
     next_slot: int

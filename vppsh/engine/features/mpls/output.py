@@ -5,10 +5,10 @@ Counterpart of vnet/mpls/mpls_output.c. Nothing decrements the labels' TTL here:
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from msgspec import Struct
 
 from vppsh.engine.adjacency import Adjacencies
 from vppsh.engine.context import Context, Nexts
@@ -28,16 +28,14 @@ INCOMPLETE_NEXTS = ("error-drop", "ip4-arp", "ip6-discover-neighbor")
 TO_DROP, TO_ARP, TO_ND = range(3)
 
 
-@dataclass(frozen=True, slots=True)
-class OutputTrace:
+class OutputTrace(Struct, frozen=True):
     """The adjacency and the flow hash."""
 
     adjacency: int
     flow_hash: int
 
 
-@dataclass(frozen=True, slots=True)
-class IncompleteTrace:
+class IncompleteTrace(Struct, frozen=True):
     """Who is to ask: ARP or ND."""
 
     next_slot: int

@@ -6,9 +6,8 @@ came with included. Whoever asks from an address of the link, or tells, is a nei
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
+from msgspec import Struct
 
 from vppsh.engine.adjacency import Adjacencies
 from vppsh.engine.buffers import HEADROOM, BufferFlag, BufferPool
@@ -48,8 +47,7 @@ SOLICITATION = demux("ip6-icmp-input", icmp6.NEIGHBOR_SOLICITATION, "icmp6-neigh
 ADVERTISEMENT = demux("ip6-icmp-input", icmp6.NEIGHBOR_ADVERTISEMENT, "icmp6-neighbor-advertisement")
 
 
-@dataclass(frozen=True, slots=True)
-class NeighborMessage:
+class NeighborMessage(Struct, frozen=True):
     """The fields of a message that decide what becomes of it; `mac` is that of its link-layer address option."""
 
     source: int

@@ -7,10 +7,10 @@ group are answered and learned from, those to an address are answered when the F
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from msgspec import Struct
 
 from vppsh.engine.context import Context, Nexts
 from vppsh.engine.engine import Engine
@@ -34,8 +34,7 @@ FEATURES = (
 OCTET = np.dtype("u1")
 
 
-@dataclass(frozen=True, slots=True)
-class ProxyTrace:
+class ProxyTrace(Struct, frozen=True):
     """Which interface, and whether the message was sent to a group."""
 
     interface: str

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
+from msgspec import Struct
+
 from vppsh.engine.engine import Engine
 from vppsh.engine.fib.rows import Pool
 from vppsh.engine.interfaces import Interface
@@ -62,8 +64,7 @@ class AdvertisedPrefix:
         return bytes((icmp6.PREFIX_INFORMATION, 4, self.length, flags)) + times + bytes(4) + self.address.to_bytes(16, "big")
 
 
-@dataclass(frozen=True)
-class RouterOptions:
+class RouterOptions(Struct, frozen=True):
     """What is to be changed of a link's advertisements; a flag that is set is switched (off, with `no`), None stays.
 
     no  go back to defaults instead
@@ -196,8 +197,7 @@ class Router:
         return data
 
 
-@dataclass(frozen=True)
-class ReportedPrefix:
+class ReportedPrefix(Struct, frozen=True):
     """A prefix that another router advertises."""
 
     address: int
@@ -207,8 +207,7 @@ class ReportedPrefix:
     preferred: int
 
 
-@dataclass(frozen=True)
-class RouterReport:
+class RouterReport(Struct, frozen=True):
     """What another router advertises."""
 
     interface: Interface

@@ -6,10 +6,10 @@ Counterpart of VPP's pg/input.c.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 
 import numpy as np
+from msgspec import Struct
 
 from vppsh.engine.buffer_text import BufferSnapshot, format_buffer, snapshot
 from vppsh.engine.buffers import DATA_SIZE
@@ -44,8 +44,7 @@ FORMAT_AT: Mapping[str, Callable[[bytes, int], str]] = MappingProxyType(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class InputTrace:
+class InputTrace(Struct, frozen=True):
     """What pg-input saw: the stream, the whole length, where the packet goes, the buffer and the first bytes."""
 
     streams: Streams

@@ -10,6 +10,8 @@ import enum
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
+
 from vppsh.engine.buffer_text import BufferSnapshot, format_buffer, snapshot
 from vppsh.engine.context import Context
 from vppsh.engine.features.pg.capture import Capture
@@ -57,8 +59,7 @@ class PgInterface:
 # Trace.
 
 
-@dataclass(frozen=True, slots=True)
-class TxTrace:
+class TxTrace(Struct, frozen=True):
     """What the tx node saw: the buffer, the first bytes of the packet."""
 
     mode: Mode

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
+from msgspec.structs import replace
 
 from vppsh.engine.features.pg.interfaces import Mode, PgInterface, PgInterfaces
 from vppsh.engine.interfaces import UP, Change, Interface, Interfaces

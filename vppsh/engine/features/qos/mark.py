@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from vppsh.engine.buffers import HEADROOM, STRIDE, BufferPool
@@ -25,8 +25,7 @@ Rows = NDArray[np.int32]
 Bits = NDArray[np.uint8]
 
 
-@dataclass(frozen=True, slots=True)
-class MarkTrace:
+class MarkTrace(Struct, frozen=True):
     """Where the priority was recorded, what the map makes of it, and whether there was one at all."""
 
     source: int

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from vppsh.engine.buffers import BufferFlag
@@ -25,8 +25,7 @@ TOS_AT, TAG_AT, ETHERTYPE_AT = 1, -4, -2
 Bits = NDArray[np.integer]
 
 
-@dataclass(frozen=True, slots=True)
-class RecordTrace:
+class RecordTrace(Struct, frozen=True):
     """The priority."""
 
     bits: int

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import os
 import struct
-from dataclasses import dataclass
 
 import numpy as np
+from msgspec import Struct
 
 from vppsh.engine import device_burst
 from vppsh.engine.buffer_data import append_bytes
@@ -31,8 +31,7 @@ TUN_DATA_OFFSET = 14
 VIRTIO_NET_HEADER = struct.Struct("<BBHHHH")
 
 
-@dataclass(frozen=True, slots=True)
-class InputTrace:
+class InputTrace(Struct, frozen=True):
     """What tap-input saw: the interface, the next node, the length, and the virtio-net header."""
 
     hw_if_index: int

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import errno
 import os
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from vppsh.engine.buffer_data import chain_of
 from vppsh.engine.buffer_text import BufferSnapshot, format_buffer, snapshot
@@ -41,8 +42,7 @@ FULL = (errno.EAGAIN, errno.ENOBUFS, errno.ENOMEM)
 TRACED_BYTES = 128
 
 
-@dataclass(frozen=True, slots=True)
-class TxTrace:
+class TxTrace(Struct, frozen=True):
     """What the tx node saw: the buffer, where the headers are, the first bytes."""
 
     buffer: BufferSnapshot

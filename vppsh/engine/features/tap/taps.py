@@ -6,8 +6,11 @@ Counterpart of VPP's plugins/tap/tap.c, but without vhost: packets are read and 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from vppsh.engine.descriptors import Descriptors
 from vppsh.engine.features.tap.output import TX_ERRORS, format_tx_trace, tap_tx
@@ -29,16 +32,14 @@ LONGEST_PACKET = 1 << 16
 INPUT_NODE = "tap-input"
 
 
-@dataclass(frozen=True)
-class HostAddress:
+class HostAddress(Struct, frozen=True):
     """An address that the host's end gets: 4 or 16 bytes, and the length of its prefix."""
 
     address: bytes
     length: int
 
 
-@dataclass(frozen=True)
-class TapConfig:
+class TapConfig(Struct, frozen=True):
     """What a tap is to be like; what is None is found by the host, or at random.
 
     tun        bare IP packets, no Ethernet

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from vppsh.engine.context import Context, Nexts
 from vppsh.engine.engine import Engine
@@ -17,8 +17,7 @@ ERRORS = (error("encapsulated", "good packets encapsulated"),)
 HOW = Encapsulation()
 
 
-@dataclass(frozen=True, slots=True)
-class EncapTrace:
+class EncapTrace(Struct, frozen=True):
     """The tunnel and its network."""
 
     tunnel: int

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from vppsh.engine.context import Context, Nexts
@@ -29,8 +28,7 @@ WHOLE = np.dtype((np.void, vxlan.HEADER.itemsize))
 ADDRESS_BITS, PORT_SHIFT, TABLE_SHIFT = np.uint64(32), np.uint64(48), np.uint64(32)
 
 
-@dataclass(frozen=True, slots=True)
-class InputTrace:
+class InputTrace(Struct, frozen=True):
     """The tunnel (MISSING for none), the network, where the packet goes."""
 
     tunnel: int

@@ -5,9 +5,8 @@ Encapsulated packets are looked up in the table of the tunnel's ends as if its i
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from vppsh.engine.context import Context, Nexts
@@ -27,8 +26,7 @@ ERRORS = (error("encapsulated", "good packets encapsulated"),)
 HOW = Encapsulation(ports=False)
 
 
-@dataclass(frozen=True, slots=True)
-class EncapTrace:
+class EncapTrace(Struct, frozen=True):
     """The tunnel."""
 
     tunnel: int

@@ -4,9 +4,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from vppsh.engine.context import Context, Nexts
@@ -30,8 +29,7 @@ SLOTS.flags.writeable = False
 ADDRESS_BITS, PORT_SHIFT = np.uint64(32), np.uint64(32)
 
 
-@dataclass(frozen=True, slots=True)
-class InputTrace:
+class InputTrace(Struct, frozen=True):
     """The tunnel (MISSING for none), where the packet goes."""
 
     tunnel: int

@@ -5,9 +5,8 @@ Counterpart of wg_input_process and wg_input_post_process in plugins/wireguard/w
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from vppsh.engine.buffer_data import chain_of, write_chain
@@ -38,8 +37,7 @@ Mask = NDArray[np.bool_]
 Positions = NDArray[np.intp]
 
 
-@dataclass(frozen=True)
-class Job:
+class Job(Struct, frozen=True):
     """What a node is for: the outer version, the bytes of outer headers, and its nexts."""
 
     version: Protocol
@@ -50,8 +48,7 @@ class Job:
     drop: int
 
 
-@dataclass(frozen=True)
-class Outcome:
+class Outcome(Struct, frozen=True):
     """What became of each packet of a frame.
 
     peers       its peer, NOBODY if that is not known
@@ -74,8 +71,7 @@ class Outcome:
         return cls(np.zeros(n, np.int32), np.full(n, NOBODY, np.int32), np.zeros(n, np.uint32), tried, authentic, keepalives)
 
 
-@dataclass(frozen=True)
-class Batch:
+class Batch(Struct, frozen=True):
     """Packets of one session: a frame of them, and their positions in the frame that came."""
 
     frame: Frame

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from vppsh.engine.wire.wireguard import COOKIE_BYTES, INITIATION_BYTES, RESPONSE_BYTES, CookieReply, Initiation, MessageType, Response
 from vppsh.engine.wireguard import noise
@@ -57,8 +58,7 @@ class InputError(enum.IntEnum):
     NO_BUFFERS = 11
 
 
-@dataclass(frozen=True)
-class Arrived:
+class Arrived(Struct, frozen=True):
     """A message that is not data.
 
     port       at which it came in
@@ -71,8 +71,7 @@ class Arrived:
     fib_index: int
 
 
-@dataclass(frozen=True)
-class Judged:
+class Judged(Struct, frozen=True):
     """A message whose MACs are right: whose it is, what of it counts, and what its second MAC is worth."""
 
     owner: WireguardInterface

@@ -6,10 +6,10 @@ Counterpart of plugins/wireguard/wireguard_input.c. Data is handled by session, 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from vppsh.engine.context import Context, Nexts
@@ -28,8 +28,7 @@ NEXTS = ("ip4-input-no-checksum", "ip6-input", "error-punt", "error-drop")
 WORD = np.dtype("<u4")
 
 
-@dataclass(frozen=True, slots=True)
-class InputTrace:
+class InputTrace(Struct, frozen=True):
     """What kind of message came, from which peer (-1: not known), how long what is left of it is."""
 
     kind: int

@@ -6,10 +6,10 @@ the midchain has written the outer headers already, with room for that of the me
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from vppsh.engine.buffers import BufferFlag
@@ -54,8 +54,7 @@ TRACE_INDENT = 20
 FEATURES = (feature("ip4-output", "wg4-output-tun"), feature("ip6-output", "wg6-output-tun"))
 
 
-@dataclass(frozen=True, slots=True)
-class OutputTrace:
+class OutputTrace(Struct, frozen=True):
     """The peer of a packet, and the outer IP and UDP headers."""
 
     peer: int
@@ -69,8 +68,7 @@ def format_output_trace(view: Any, record: OutputTrace) -> str:
     return f"peer: {record.peer}\n  Encrypted packet: {show(record.header, TRACE_INDENT)}:$U"
 
 
-@dataclass(frozen=True)
-class Job:
+class Job(Struct, frozen=True):
     """How packets are encrypted: the outer version, and the keys."""
 
     protocol: Protocol

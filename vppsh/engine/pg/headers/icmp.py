@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+from msgspec import Struct
 
 from vppsh.engine.pg.computed import IP4_LENGTH_AT, Computation, Lengths, Packets, covered_sum, inverted, load, said_length, store, words
 from vppsh.engine.pg.edit import Edit, EditKind, whole
@@ -71,8 +72,7 @@ class Icmp6Checksum(Computation):
         store(packets, self.at + CHECKSUM_AT, inverted(total + covered_sum(packets, self.at, covered)))
 
 
-@dataclass(frozen=True)
-class Names:
+class Names(Struct, frozen=True):
     """Codes and types by name; a name of a code says its type too."""
 
     codes: Mapping[str, int]

@@ -8,6 +8,8 @@ import pkgutil
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from msgspec import Struct
+
 from vppsh.engine.pg.layout import Draft
 from vppsh.grammar.reader import END, Reader
 
@@ -15,8 +17,7 @@ ReadHeader = Callable[[Reader, Draft], bool]
 """Reads a header and all that follows it into the draft; False, and nothing added, when it does not parse."""
 
 
-@dataclass(frozen=True)
-class Header:
+class Header(Struct, frozen=True):
     """Where packet data may hold a header.
 
     nodes          graph nodes whose packets begin with it

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from msgspec import Struct
+
 from vppsh.engine.pg.computed import IP4_LENGTH_AT, Computation, Lengths, Packets, covered_sum, inverted, pseudo_header, said_length, store
 from vppsh.engine.pg.edit import Edit, EditKind, Field, bit_field, whole
 from vppsh.engine.pg.headers.fields import number, option, port, read_edit
@@ -23,8 +25,7 @@ OPTION_SACK = 5
 WORD_BYTES = 4
 
 
-@dataclass(frozen=True, slots=True)
-class TcpOption:
+class TcpOption(Struct, frozen=True):
     """An option that can be typed: its kind, its length on the wire, its values' widths in bytes."""
 
     name: str

@@ -66,6 +66,7 @@ def vpp(pod: Pod, *lines: str) -> Iterator[subprocess.Popen[bytes]]:
     config = pod.root / "etc/vpp/startup.exec"
     config.write_text("".join(f"{line}\n" for line in lines))
     path = pod.root / "var/run/vpp/cli.sock"
+    path.unlink(missing_ok=True)  # that of a VPP that was killed
     command = [sys.executable, str(ENGINE), str(pod.root / "tmp"), "--cli-sock", str(path), "--config", str(config)]
     process = subprocess.Popen(command, cwd=ROOT, env=PYTHON, stderr=subprocess.PIPE)
     pod.environment["PYTHONPATH"] = str(ROOT)

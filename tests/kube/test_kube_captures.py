@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,7 +22,7 @@ from kube.cluster import Pod as DoublePod
 from kube.conftest import PYTHON, ROOT, kube, populated, vpp
 from vppsh.errors import CommandError, UsageError
 from vppsh.kube.api import Api, ClusterError
-from vppsh.kube.captures.capture import Dispatch, Pcap, Plan, Trace
+from vppsh.kube.captures.capture import Capture, Dispatch, Pcap, Plan, Trace
 from vppsh.kube.captures.download import download
 from vppsh.kube.captures.filters import PacketFilter
 from vppsh.kube.captures.lock import PATH, LockFile
@@ -243,6 +244,67 @@ def test_a_node_that_does_not_come_back_keeps_its_lock(wired: ApiServer, api: Ap
     assert locked(wired, "node-a").exists()
     capture.close()  # it is back: what was left is undone
     assert not locked(wired, "node-a").exists()
+
+
+@pytest.fixture
+def own(server: ApiServer) -> Iterator[Api]:
+    """A cluster whose VPPs may come and go."""
+    api = Api(KubeSettings(kubeconfig=str(server.write_kubeconfig()), request_timeout=10.0))
+    yield api
+    api.close()
+
+
+@pytest.mark.parametrize("kind", [Trace, Pcap, Dispatch])
+def test_vpp_restarted_during_a_capture(server: ApiServer, own: Api, kind: type[Capture]) -> None:
+    pod, node = server.cluster.pods[SPACE, PODS["node-a"]], own.nodes()[0]
+    capture = kind(own, node, Plan(10, ("any" if kind is Pcap else "pg-input",), "udp"))
+    with vpp(pod, *CONFIG) as process:
+        capture.begin()
+        process.kill()
+        process.wait()
+    with vpp(pod, *CONFIG):
+        with pytest.raises(CommandError, match="node-a: VPP was restarted during the capture"):
+            capture.end()
+        capture.close()
+        target = PodTarget(own, node)
+        assert target.demand(*STATE)[0] == UNSET
+        assert not any("enabled:" in text for text in target.demand(*STATE))
+        target.close()
+    assert list((pod.root / "tmp").iterdir()) == []
+
+
+@pytest.mark.parametrize("back", [True, False])
+def test_what_is_told_when_vpp_goes_away(server: ApiServer, back: bool) -> None:
+    pod = server.cluster.pods[SPACE, PODS["node-a"]]
+    with ExitStack() as stack:
+        first = stack.enter_context(vpp(pod))
+        process = started(server, "pcap", "node-a", "-timeout", "60")
+        first.kill()
+        first.wait()
+        if back:
+            stack.enter_context(vpp(pod))
+        process.send_signal(signal.SIGINT)
+        out, error = process.communicate(timeout=60)
+        words = "was restarted during the capture" if back else "does not run any more"
+        assert (out, error) == ("", f"vppsh: node-a: VPP {words}; what had been captured is lost\n")
+        assert process.returncode == (1 if back else 3)
+    assert list((pod.root / "tmp").iterdir()) == []
+
+
+def test_a_pod_replaced_during_a_capture(server: ApiServer, own: Api) -> None:
+    pod, node = server.cluster.pods[SPACE, PODS["node-a"]], own.nodes()[0]
+    capture = Pcap(own, node, Plan(10, ("any",)))
+    with vpp(pod):
+        capture.begin()
+    server.cluster.remove_pod(pod)
+    new = replace(pod, name="calico-vpp-node-new")
+    (pod.root / PATH[1:]).unlink()  # its container was another one
+    server.cluster.add_pod(new)
+    with vpp(new):
+        with pytest.raises(CommandError, match="VPP was restarted"):
+            capture.end()
+        capture.close()
+    assert list((new.root / "tmp").iterdir()) == []
 
 
 @pytest.mark.parametrize(("cuts", "whole"), [(2, True), (3, False)])

@@ -30,6 +30,10 @@ _KEYS = re.compile(r"[\x00-\x1f?\x7f]")
 LONGEST = 480
 
 
+class NotRunningError(ConnectionLostError):
+    """vppctl found nobody behind VPP's socket: VPP does not run, and whatever was set in it is gone."""
+
+
 class PodTarget:
     """The VPP of one node."""
 
@@ -43,6 +47,7 @@ class PodTarget:
         self.where = f"{node.pod.namespace}/{node.pod.name}" if node.pod else "no pod"
         self._lock = threading.Lock()
         self._exec: Exec | None = None
+        self._known = False
         self._interrupted = False
 
     def execute(self, line: str, timeout: float | None = None) -> Answer:
@@ -114,7 +119,7 @@ class PodTarget:
         """Have a session; what is to be said about that."""
         if self._exec is not None and self._alive(self._exec):
             return ""
-        known = self._exec is not None
+        known, self._known = self._known, True
         self._drop()
         if known:
             self._find_again()
@@ -176,19 +181,23 @@ class PodTarget:
             except OSError as error:
                 raise ConnectionLostError(f"{self.name}: the connection was lost: {error}", _text(received)) from error
             if not out:
-                raise ConnectionLostError(f"{self.name}: {self._why_ended(session, received)}", _text(received))
+                raise self._ended(session, received)
             received += out
             if received.endswith(PROMPT):
                 plain = _LINE_END.sub(b"\n", received)
                 if _AT_PROMPT.search(plain):
                     return plain[: -len(PROMPT)]
 
-    def _why_ended(self, session: Exec, received: bytes) -> str:
-        said = _text(received).strip().splitlines()
+    def _ended(self, session: Exec, received: bytes) -> ConnectionLostError:
+        """What the end of the session means."""
+        text = _text(received)
+        said = text.strip().splitlines()
         with suppress(ClusterError):
             if session.status:
-                return f"vppctl ended with status {session.status}: {said[-1] if said else 'it said nothing'}"
-        return "the session ended in the middle of the answer"
+                return NotRunningError(
+                    f"{self.name}: vppctl ended with status {session.status}: {said[-1] if said else 'it said nothing'}", text
+                )
+        return ConnectionLostError(f"{self.name}: the session ended in the middle of the answer", text)
 
     def _drop(self) -> None:
         session, self._exec = self._exec, None

@@ -19,10 +19,14 @@ from vppsh.kube.captures.download import size_of
 from vppsh.kube.captures.lock import LockFile
 from vppsh.kube.execution import run
 from vppsh.kube.model import Node
-from vppsh.kube.target import PodTarget
+from vppsh.kube.target import NotRunningError, PodTarget
 
 BPF = "bpf_trace_filter"
+NOT_FOUND = 404
 NO_FILTER = "bpf trace filter is not set"
+_UPTIME = re.compile(r"^Time now (\d*\.\d+)")
+# A clock of VPP's that is further behind than this was begun anew.
+DRIFT = 1.0
 _IN_USE = re.compile(r"^\(\*\) name:(\S+)", re.MULTILINE)
 # Seconds before each attempt to undo something: a connection that was lost may be back.
 PATIENCE = (0.0, 0.5, 2.0, 5.0)
@@ -67,6 +71,7 @@ class Capture(ABC):
         self._lock = LockFile(api, node.name, node.pod)
         self._settings: list[Callable[[], None]] = []
         self._files: list[Callable[[], None]] = []
+        self._vpp_started: float | None = None
 
     @abstractmethod
     def start(self) -> None:
@@ -86,12 +91,18 @@ class Capture(ABC):
         if self.remote:
             self._remove()
             self._files.append(self._remove)
+        self._vpp_started = self._when_started()
         self.start()
 
     def end(self) -> bytes | int:
         """Stop, and put settings back at once: the file may take its time to come."""
         try:
-            return self._patiently(self.stop)
+            captured = self._patiently(self.stop)
+            if not captured:
+                self.must_be_the_same()
+            return captured
+        except NotRunningError as error:
+            raise type(error)(f"{self.name}: VPP does not run any more; what had been captured is lost") from error
         finally:
             self._undo(self._settings)
 
@@ -109,6 +120,17 @@ class Capture(ABC):
             if re.search(rf"^{re.escape(name)}\s", self.target.execute(f"show vlib graph {name}").text, re.MULTILINE):
                 return name
         return self.plan.inputs[-1]
+
+    def must_be_the_same(self) -> None:
+        """Raise CommandError when VPP was restarted since the capture began: then it is no wonder that nothing was captured."""
+        before, now = self._vpp_started, self._when_started()
+        if before is not None and now is not None and now > before + DRIFT:
+            raise CommandError(f"{self.name}: VPP was restarted during the capture; what had been captured is lost")
+
+    def _when_started(self) -> float | None:
+        """When VPP was started, by this host's clock; None when it does not tell."""
+        told = _UPTIME.match(self.target.execute("show clock").text)
+        return None if told is None else time.monotonic() - float(told[1])
 
     def word(self) -> str:
         """The word that makes VPP filter."""
@@ -147,7 +169,12 @@ class Capture(ABC):
         while steps:
             try:
                 self._patiently(steps[-1])
+            except NotRunningError:
+                pass  # what was set in it is gone with it
             except TargetError as error:
+                if _gone(error):
+                    steps.clear()  # the pod has gone, and its files with it
+                    return
                 raise ClusterError(
                     f"{self.name}: the capture could not be undone ({error}): run `vppsh kube capture clear {self.name}'"
                 ) from error
@@ -158,10 +185,18 @@ class Capture(ABC):
             time.sleep(pause)
             try:
                 return work()
-            except TargetError:
-                continue
+            except NotRunningError:
+                raise
+            except TargetError as error:
+                if _gone(error):
+                    raise
         time.sleep(PATIENCE[-1])
         return work()
+
+
+def _gone(error: TargetError) -> bool:
+    """Whether it says that the pod is not there."""
+    return isinstance(error, ClusterError) and error.code == NOT_FOUND
 
 
 class Trace(Capture):
@@ -208,9 +243,11 @@ class Pcap(Capture):
         answer = self.target.execute(f"{self.command} off")
         if answer.failed and "No packets captured" in answer.text:
             return 0
+        if answer.failed:
+            self.must_be_the_same()
         # Asked again after the answer was lost, VPP says that it is off already.
         if answer.failed and not again:
-            raise CommandError(f"{self.name}: the capture had ended before (was VPP restarted?): {answer.text.strip()}")
+            raise CommandError(f"{self.name}: somebody ended the capture before: {answer.text.strip()}")
         return size_of(self.api, self.pod, self.remote)
 
 
@@ -250,8 +287,10 @@ def clear(api: Api, node: Node) -> str:
             "set trace filter function vnet_is_packet_traced", "set pcap filter function vnet_is_packet_traced",
         ):  # fmt: skip
             target.execute(line)  # what is off already is refused, and well
+    except NotRunningError:
+        pass  # nothing is set in a VPP that does not run
     except TargetError as error:
-        failures.append(error)  # a VPP that is down has nothing set; the files are removed all the same
+        failures.append(error)  # the files are removed all the same
     finally:
         target.close()
     names = [kind.remote for kind in KINDS if kind.remote] + ["/tmp/trace.txt"]

@@ -1,11 +1,12 @@
-"""`show errors` (VPP's vlib/error.c), of this version and of those that print no severity."""
+"""`show errors` and `show errors verbose` (VPP's vlib/error.c), of this version and of those that print no severity."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 _LINE = re.compile(r"\s*(\d+)\s*([^\s\d]\S*)\s+(\S.*?)(?:\s+(error|warn|info|unknown))?\s*")
+_INDEXED = re.compile(r"(.*\S)\s+(\d+)\s*")
 
 
 @dataclass(frozen=True)
@@ -41,3 +42,15 @@ def read_errors(text: str) -> Errors:
         before = found.get((node, reason))
         found[node, reason] = ErrorCounter(node, reason, severity, count + (before.count if before else 0))
     return Errors(tuple(found.values()), tuple(odd))
+
+
+def read_errors_by_index(text: str) -> dict[int, ErrorCounter]:
+    """The counters of an answer to `show errors verbose`, all threads together, by VPP's index: their place in its stats segment."""
+    found: dict[int, ErrorCounter] = {}
+    for line in text.partition("\nTotal:")[0].splitlines():
+        match = _INDEXED.fullmatch(line)
+        read = read_errors(match[1]).counters if match else ()
+        if match and read:
+            index, before = int(match[2]), found.get(int(match[2]))
+            found[index] = replace(read[0], count=read[0].count + (before.count if before else 0))
+    return found

@@ -21,6 +21,7 @@ class Answer:
             not to the session), and notices such as that VPP was restarted
     fault   the exception, when the line met a fault of vppsh's own
     unreachable  a target could not be reached, went away, or took too long
+    source  where the text comes from when the target's CLI was not asked for it
     """
 
     text: str
@@ -29,6 +30,7 @@ class Answer:
     aside: str = ""
     fault: Exception | None = None
     unreachable: bool = False
+    source: str = ""
 
 
 NOTHING = Answer("")

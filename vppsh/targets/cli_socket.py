@@ -113,6 +113,17 @@ class SocketTarget:
         with self._lock:
             self._connect(0.0)
 
+    def check(self) -> str:
+        """Be connected, anew when VPP was restarted; what is to be said about that. Raises TargetError."""
+        with self._lock:
+            self._interrupted = False
+            return self._ready()
+
+    @property
+    def process(self) -> int:
+        """The process that listens, as of the last time that we connected; 0 when we never did."""
+        return self._peer
+
     def execute(self, line: str, timeout: float | None = None) -> Answer:
         """Answer a line in the lasting session, connected anew when VPP was restarted."""
         with self._lock:

@@ -133,6 +133,8 @@ class Monitor(App[None]):
         else:
             self._feed(event.sample)
             self._draw()
+        if event.sample.notices:
+            self.flash(event.sample.notices.strip())
         self._show_status()
 
     def _feed(self, sample: Sample) -> None:

@@ -22,6 +22,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("target", metavar="SOCKET", nargs="?", help="the CLI socket (default: where vppctl looks)")
     parser.add_argument("--run", metavar="FILE", help="a fresh dataplane in this process, on which these lines are executed first")
+    parser.add_argument(
+        "--stats", metavar="SOCKET", help="VPP's stats socket (default: where its configuration says, or beside its CLI socket)"
+    )
+    parser.add_argument("--no-stats", action="store_true", help="ask the CLI for counters, too, rather than read them in the stats segment")
     parser.add_argument("--interval", type=_seconds, default=1.0, metavar="S", help="seconds between samples (default: 1)")
     parser.add_argument("--text", metavar="TAB", help="print this tab as plain text instead, for pipes and screen readers")
     parser.add_argument("--json", metavar="TAB", help="print this tab as JSON instead")
@@ -50,12 +54,14 @@ def main(options: argparse.Namespace) -> int:
         raise UsageError("--run and SOCKET exclude each other")
     if options.text and options.json:
         raise UsageError("--text and --json exclude each other")
+    if options.stats and (options.run or options.no_stats):
+        raise UsageError(f"--stats and {'--run' if options.run else '--no-stats'} exclude each other")
     from vppsh.tui.watching import watch_session, watch_target
 
     if options.run:
         watched = watch_session(_prepared(options.run), options.interval)
     else:
-        watched = watch_target(_target(options.target), options.interval)
+        watched = watch_target(_target(options), options.interval)
     if options.text or options.json:
         from vppsh.tui.plain import print_tab
 
@@ -69,11 +75,13 @@ def main(options: argparse.Namespace) -> int:
     return ExitStatus.FAILED if monitor.return_code else ExitStatus.OK
 
 
-def _target(path: str | None) -> Target:
+def _target(options: argparse.Namespace) -> Target:
     from vppsh.targets.cli_socket import SocketTarget
+    from vppsh.targets.counters import CounterTarget
 
     # Whoever waits for a VPP that restarts is the monitor, which tells so meanwhile.
-    target = SocketTarget(path if path is None else str(Path(path).expanduser()), patience=0.0)
+    cli = SocketTarget(options.target and str(Path(options.target).expanduser()), patience=0.0)
+    target = cli if options.no_stats else CounterTarget(cli, str(Path(options.stats).expanduser()) if options.stats else "")
     target.connect()
     return target
 

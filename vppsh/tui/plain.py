@@ -23,7 +23,9 @@ def print_tab(watched: Watched, name: str, samples: int, *, as_json: bool) -> in
     watched.feed.start(arrived.put)
     try:
         while watched.store.samples < samples:
-            watched.store.feed(arrived.get(), questions)
+            sample = arrived.get()
+            sys.stderr.write(sample.notices)
+            watched.store.feed(sample, questions)
             if watched.store.lost:
                 raise TargetError(watched.store.lost)
     finally:

@@ -25,12 +25,18 @@ OWN_BIG = 5.0
 
 @dataclass(frozen=True)
 class Reply:
-    """What one line was answered, how long that took (seconds), and the value that was read from it, if that was done already."""
+    """What one line was answered.
+
+    took    how long that took (seconds)
+    value   what was read from it, if that was done already
+    source  where the text comes from when not from the target's CLI
+    """
 
     text: str
     took: float
     failed: bool = False
     value: Any = None
+    source: str = ""
 
 
 @dataclass(frozen=True)
@@ -41,12 +47,14 @@ class Sample:
     taken    the same in seconds since 1970
     replies  by line
     lost     why the target gave no answer; then there are no replies
+    notices  what is to be said beside the answers: VPP was restarted, its stats segment is gone
     """
 
     at: float
     taken: float
     replies: dict[str, Reply] = field(default_factory=dict)
     lost: str = ""
+    notices: str = ""
 
     @property
     def cost(self) -> float:
@@ -59,6 +67,7 @@ class Sampler:
 
     interval  seconds between samples, when answers come quickly
     own       the target is an engine of our own: nobody else waits for it
+    spared    tells whether the target does not have to be asked for the answer to a line
     """
 
     def __init__(
@@ -67,11 +76,12 @@ class Sampler:
         interval: float = 1.0,
         *,
         own: bool = False,
+        spared: Callable[[str], bool] = lambda line: False,
         clock: Callable[[], float] = time.monotonic,
         wall: Callable[[], float] = time.time,
     ) -> None:
         self._target = target
-        self._own = own
+        self._own, self._spared = own, spared
         self._clock, self._wall = clock, wall
         self._wanted: tuple[Question, ...] = ()
         self._asked: dict[str, float] = {}
@@ -79,6 +89,7 @@ class Sampler:
         self._insisted: set[str] = set()
         self._gates: dict[str, str] = {}
         self._took: dict[str, float] = {}
+        self._notices = ""
         self._retry = RETRY
         self.base_interval = interval
         self.interval = interval
@@ -108,6 +119,7 @@ class Sampler:
         """Ask what is due."""
         at, taken = self._clock(), self._wall()
         replies: dict[str, Reply] = {}
+        self._notices = ""
         try:
             for question in self._wanted:
                 if self._due(question, at):
@@ -123,7 +135,7 @@ class Sampler:
             self._retry = min(2 * self._retry, RETRY_SLOWEST)
             return Sample(at, taken, lost=str(error) or type(error).__name__)
         self._retry = RETRY
-        sample = Sample(at, taken, replies)
+        sample = Sample(at, taken, replies, notices=self._notices)
         often = {question.line for question in self._wanted if question.every < SELDOM}
         cost = sum(reply.took for line, reply in replies.items() if line in often)
         self.interval = min(max(self.base_interval, cost / BUSIEST, self.interval / 2), SLOWEST)
@@ -139,6 +151,8 @@ class Sampler:
         every = question.every
         if self._own and every != float("inf"):
             every = OWN_BIG if question.gate else 0.0
+        elif every != float("inf") and self._spared(question.line):
+            every = 0.0
         if question.every >= SELDOM:
             every = max(every, self._took.get(question.line, 0.0) / BUSIEST)
         # Half an interval early is better than a whole one late.
@@ -170,4 +184,5 @@ class Sampler:
             answer = self._target.execute(line, TIMEOUT)
         except CommandError as error:
             return Reply(f"{error}\n", self._clock() - begun, failed=True)
-        return Reply(answer.text, self._clock() - begun, answer.failed)
+        self._notices += answer.aside
+        return Reply(answer.text, self._clock() - begun, answer.failed, source=answer.source)

@@ -37,6 +37,7 @@ class Store:
     name   the target's name
     where  how it is reached
     lost   why the target does not answer; empty while it does
+    sources  where the latest answers come from
     """
 
     def __init__(self, name: str, where: str) -> None:
@@ -47,6 +48,7 @@ class Store:
         self.samples = 0
         self.cost = 0.0
         self.asked = 0
+        self.sources: tuple[str, ...] = ()
         self._known: dict[str, Known] = {}
         self._tracks: dict[str, Track] = {}
 
@@ -63,6 +65,7 @@ class Store:
         self.lost, self.lost_at = "", None
         self.samples += 1
         self.cost, self.asked = sample.cost, len(sample.replies)
+        self.sources = tuple(sorted({reply.source or "CLI" for reply in sample.replies.values()}))
         for question in questions:
             reply = sample.replies.get(question.line)
             if reply is None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from vppsh.prompt.background import Background, Nothing
 from vppsh.targets.base import Target
+from vppsh.targets.counters import CounterTarget
 from vppsh.tui.sampling import Sampler
 from vppsh.tui.store import Store
 from vppsh.tui.worker import Feed, Worker
@@ -42,7 +43,7 @@ def watch_target(target: Target, interval: float, shell: Shell | None = None) ->
     """Watch somebody's VPP; the shell, one of its own unless told, is for lines that are typed."""
     from vppsh.attached import Attached
 
-    sampler = Sampler(target, interval)
+    sampler = Sampler(target, interval, spared=target.spared) if isinstance(target, CounterTarget) else Sampler(target, interval)
     worker, store = Worker(target, sampler), Store(target.name, target.where)
     return Watched(worker, store, lambda: sampler.interval, shell or Attached(target))
 

@@ -28,8 +28,8 @@ class ErrorsReport(Report):
     help = (
         "Only counters that moved since the baseline; `a' shows all, `0' sets the baseline to now. The target's counters stay as\n"
         "they are. VPP counts as errors also what is none: drop means that packets ended here, punt that they were handed out of\n"
-        "the dataplane, info that they went on. `show errors' stops VPP's workers for a moment, so that a live VPP is asked every\n"
-        "five seconds at most. Enter tells what a counter means and what to look at next."
+        "the dataplane, info that they went on. `show errors' stops VPP's workers for a moment, so that a live VPP whose stats segment\n"
+        "cannot be read is asked every five seconds at most. Enter tells what a counter means and what to look at next."
     )
     columns = (
         Column("a second", "rate", 9, short, number=True),

@@ -31,7 +31,8 @@ class StatusLine(Static):
         elif paused is not None:
             parts.append(f"PAUSED, {paused} samples wait")
         elif store.samples:
-            parts.append(f"every {duration(interval)}, {store.asked} lines took {1000 * store.cost:.0f} ms")
+            asked = f"{store.asked} lines of {' and '.join(store.sources)}"
+            parts.append(f"every {duration(interval)}, {asked} took {1000 * store.cost:.0f} ms")
         else:
             parts.append("asking ...")
         self.update(Content(" │ ".join(part for part in parts if part)))

@@ -190,7 +190,7 @@ def test_at_any_time_of_a_recording_is_known_what_was_known_then(tmp_path: Path,
     recording = opened(recorded(tmp_path / "long.gz", 900))
     questions = (VERSION, INTERFACES, ERRORS)
     for number in (0, 1, 4, 17, 203, 899):
-        was, now = lived(questions, range(number + 1)), state_at(recording, "vpp", 100.0 + number, questions)
+        was, now = lived(questions, range(number + 1)), state_at(Playback(recording, 100.0 + number), "vpp", questions)
         for question in questions:
             assert now.value(question) == was.value(question)
             assert now.known(question).at == was.known(question).at
@@ -208,7 +208,7 @@ def test_what_a_recording_does_not_have_is_said(tmp_path: Path, opened: Open) ->
         recorder.write("vpp", sample(number))
     recorder.close()
     recording = opened(path)
-    early, late = (state_at(recording, "vpp", at, (ERRORS, RUNTIME)) for at in (102.0, 107.0))
+    early, late = (state_at(Playback(recording, at), "vpp", (ERRORS, RUNTIME)) for at in (102.0, 107.0))
     assert early.refusals((ERRORS, RUNTIME)) == [
         "the recording has no answer to `show errors' before this time",
         "the recording has no answer to `show runtime'",
@@ -222,7 +222,7 @@ def test_a_target_that_was_lost_is_lost_at_that_time(tmp_path: Path, opened: Ope
         recorder.write("vpp", Sample(100.0 + at, each.taken, each.replies, each.lost))
     recorder.close()
     recording = opened(tmp_path / "lost")
-    lost, back = (state_at(recording, "vpp", at, (INTERFACES,)) for at in (102.5, 104.0))
+    lost, back = (state_at(Playback(recording, at), "vpp", (INTERFACES,)) for at in (102.5, 104.0))
     assert (lost.lost, lost.lost_at, lost.value(INTERFACES).interfaces[0].counters["rx packets"]) == ("connection refused", 102.0, 1000)
     assert (back.lost, back.track(INTERFACES).rate(("pg0", "rx packets"))) == ("", 1000.0)
 

@@ -53,7 +53,10 @@ class Monitor(App[None]):
 
     feed   where samples come from
     store  what is known
+    help_text  what `?` says on every tab
     """
+
+    help_text: ClassVar[str] = ""
 
     TITLE = "vppsh"
     ENABLE_COMMAND_PALETTE = True
@@ -83,7 +86,7 @@ class Monitor(App[None]):
     def __init__(self, watched: Watched, clock: Callable[[], float] = time.monotonic) -> None:
         super().__init__()
         self.feed, self.store, self._interval = watched.feed, watched.store, watched.interval
-        self._clock = clock
+        self._clock, self._recorder = clock, watched.recorder
         self.views = all_views()
         self._waiting: list[Sample] | None = None
         self._flashes = 0
@@ -147,7 +150,11 @@ class Monitor(App[None]):
 
     def _show_status(self) -> None:
         waiting = None if self._waiting is None else len(self._waiting)
-        self._status.show(self.store, self._clock(), self._interval(), waiting)
+        self._status.show(self.store, self._clock(), self._interval(), waiting, self.activity())
+
+    def activity(self) -> str:
+        """What is to be said beside what the target does."""
+        return "" if self._recorder is None else self._recorder.state()
 
     def on_tabs_tab_activated(self, event: Tabs.TabActivated) -> None:
         """Another tab: ask what it needs."""

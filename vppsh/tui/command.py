@@ -12,24 +12,31 @@ from vppsh.errors import ExitStatus, UsageError
 if TYPE_CHECKING:
     from vppsh.session import Session
     from vppsh.targets.base import Target
+    from vppsh.tui.app import Monitor
+    from vppsh.tui.watching import Watched
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of `vppsh tui`."""
     parser.description = (
         "Watch a running VPP through its CLI socket, or, with --run, a dataplane of this process: what it does now, what is "
-        "dropped, since when, and on which node. `?' explains what is seen."
+        "dropped, since when, and on which node. `?' explains what is seen. A FILE that --record made is opened with a line of time."
     )
-    parser.add_argument("target", metavar="SOCKET", nargs="?", help="the CLI socket (default: where vppctl looks)")
+    parser.add_argument(
+        "target", metavar="SOCKET|FILE", nargs="?", help="the CLI socket (default: where vppctl looks), or what --record made"
+    )
     parser.add_argument("--run", metavar="FILE", help="a fresh dataplane in this process, on which these lines are executed first")
     parser.add_argument(
         "--stats", metavar="SOCKET", help="VPP's stats socket (default: where its configuration says, or beside its CLI socket)"
     )
     parser.add_argument("--no-stats", action="store_true", help="ask the CLI for counters, too, rather than read them in the stats segment")
-    parser.add_argument("--interval", type=_seconds, default=1.0, metavar="S", help="seconds between samples (default: 1)")
+    parser.add_argument("--interval", type=_seconds, metavar="S", help="seconds between samples (default: 1)")
+    parser.add_argument("--record", metavar="FILE", help="keep all samples in a file, compressed when its name ends in .gz")
+    parser.add_argument("--force", action="store_true", help="with --record: replace a file that is there already")
+    parser.add_argument("--at", metavar="TIME", help="of a recording: begin at HH:MM:SS, at a date with it, or +SECONDS from its beginning")
     parser.add_argument("--text", metavar="TAB", help="print this tab as plain text instead, for pipes and screen readers")
     parser.add_argument("--json", metavar="TAB", help="print this tab as JSON instead")
-    parser.add_argument("--samples", type=_count, default=2, metavar="N", help="with --text and --json: after how many samples")
+    parser.add_argument("--samples", type=_count, metavar="N", help="with --text and --json: after how many samples (default: 2)")
 
 
 def _seconds(text: str) -> float:
@@ -56,21 +63,81 @@ def main(options: argparse.Namespace) -> int:
         raise UsageError("--text and --json exclude each other")
     if options.stats and (options.run or options.no_stats):
         raise UsageError(f"--stats and {'--run' if options.run else '--no-stats'} exclude each other")
-    from vppsh.tui.watching import watch_session, watch_target
+    if options.force and not options.record:
+        raise UsageError("--force goes with --record")
+    if options.samples and not (options.text or options.json):
+        raise UsageError("--samples goes with --text and --json")
+    if not (options.text or options.json or (sys.stdin.isatty() and sys.stdout.isatty())):
+        raise UsageError("tui needs a terminal; --text TAB prints a tab without one")
+    from vppsh.tui.recording_file import is_recording
 
+    path = Path(options.target).expanduser() if options.target else None
+    if path is not None and is_recording(path):
+        return _recorded(path, options)
+    if options.at:
+        raise UsageError("--at goes with a recording")
+    return _live(options)
+
+
+def _live(options: argparse.Namespace) -> int:
+    """Watch a target."""
+    from vppsh.tui.recording import FileRecorder
+    from vppsh.tui.watching import record, watch_session, watch_target
+
+    interval = options.interval or 1.0
     if options.run:
-        watched = watch_session(_prepared(options.run), options.interval)
+        watched = watch_session(_prepared(options.run), interval)
     else:
-        watched = watch_target(_target(options), options.interval)
+        watched = watch_target(_target(options), interval)
+    if not options.record:
+        return _watch(watched, options)
+    said: list[str] = []
+    recorder = FileRecorder(options.record, [(watched.store.name, watched.store.where)], interval, force=options.force, tell=said.append)
+    try:
+        return _watch(record(watched, recorder), options)
+    finally:
+        recorder.close()
+        sys.stderr.write("".join(f"vppsh: {text}\n" for text in said))
+
+
+def _watch(watched: Watched, options: argparse.Namespace) -> int:
     if options.text or options.json:
         from vppsh.tui.plain import print_tab
 
-        return print_tab(watched, options.text or options.json, options.samples, as_json=bool(options.json))
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
-        raise UsageError("tui needs a terminal; --text TAB prints a tab without one")
+        return print_tab(watched, options.text or options.json, options.samples or 2, as_json=bool(options.json))
     from vppsh.tui.app import Monitor
 
-    monitor = Monitor(watched)
+    return _shown(Monitor(watched))
+
+
+def _recorded(path: Path, options: argparse.Namespace) -> int:
+    """Look at a recording."""
+    for name in ("record", "interval", "samples", "stats", "no_stats"):
+        if getattr(options, name):
+            raise UsageError(f"--{name.replace('_', '-')} is of no use with a recording")
+    from vppsh.tui.recorded import Playback, time_in
+    from vppsh.tui.recording_file import Recording
+
+    recording = Recording(path)
+    playback = Playback(recording)
+    try:
+        if options.at:
+            playback.at = time_in(recording, options.at)
+        if options.text or options.json:
+            from vppsh.tui.plain import print_recorded
+
+            sys.stderr.write("".join(f"vppsh: {notice}\n" for notice in recording.notices))
+            return print_recorded(playback, options.text or options.json, as_json=bool(options.json))
+        from vppsh.tui.player import Player
+        from vppsh.tui.watching import watch_recording
+
+        return _shown(Player(watch_recording(playback)[0], playback))
+    finally:
+        playback.stop()
+
+
+def _shown(monitor: Monitor) -> int:
+    """Let the monitor run; the exit status."""
     monitor.run()
     return ExitStatus.FAILED if monitor.return_code else ExitStatus.OK
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from vppsh.errors import ExitStatus, TargetError, UsageError
 from vppsh.tui import grid, overview
 from vppsh.tui.questions import Question
+from vppsh.tui.recorded import Playback, state_at
 from vppsh.tui.report import Report, all_reports
 from vppsh.tui.sampling import Sample
 from vppsh.tui.store import Store
@@ -30,7 +31,20 @@ def print_tab(watched: Watched, name: str, samples: int, *, as_json: bool) -> in
                 raise TargetError(watched.store.lost)
     finally:
         watched.feed.stop()
-    sys.stdout.write(text(watched.store))
+    return _write(watched.store, questions, text)
+
+
+def print_recorded(playback: Playback, name: str, *, as_json: bool) -> int:
+    """Print a tab as it was at the time of a playback; the exit status. Raises UsageError when there is no such tab."""
+    questions, text = _tab(name, as_json)
+    return _write(state_at(playback, playback.recording.targets[0], questions), questions, text)
+
+
+def _write(store: Store, questions: Sequence[Question], text: Callable[[Store], str]) -> int:
+    sys.stdout.write(text(store))
+    sys.stdout.flush()
+    for refusal in store.refusals(questions):
+        sys.stderr.write(f"vppsh: {refusal}\n")
     return ExitStatus.OK
 
 

@@ -5,17 +5,21 @@ from __future__ import annotations
 import threading
 import time
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from concurrent.futures import Future
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any, TypeVar
 
-from vppsh.errors import CommandError
+from vppsh.errors import CommandError, UsageError
 from vppsh.targets.base import Answer
 from vppsh.tui.history import SLOTS
-from vppsh.tui.questions import Question
-from vppsh.tui.recording_file import Entry, Recording
-from vppsh.tui.sampling import Sample
+from vppsh.tui.questions import Question, no_counters
+from vppsh.tui.recording_file import Entry, Kept, Recording
+from vppsh.tui.sampling import Reply, Sample
 from vppsh.tui.store import Jump, Store
 
+T = TypeVar("T")
 # After a jump a view is drawn from so many samples before it, then from more, so that it is there at once.
 DEPTHS = (4, 60, SLOTS)
 SPEEDS = (0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
@@ -149,7 +153,8 @@ class Playback:
             self._undrawn += 1
         for feed in self.feeds:
             if feed.name == entry.target:
-                feed.deliver(_sample(self.recording, entry, {question.line for question in feed.questions}))
+                reader = _Reader(self.recording, feed.questions)
+                feed.deliver(reader.sample(entry, reader.questions.keys()))
 
     def _jump(self, feeds: list[RecordedFeed], at: float) -> None:
         """Tell what was known at a time, from ever more samples."""
@@ -197,9 +202,11 @@ class RecordedFeed:
 
     def ask(self, line: str) -> Future[Answer]:
         """Nobody answers lines."""
-        future: Future[Answer] = Future()
-        future.set_exception(CommandError("a recording answers no lines"))
-        return future
+        return _nobody()
+
+    def call(self, job: Callable[[], T]) -> Future[T]:
+        """There is no target's thread."""
+        return _nobody()
 
     def stop(self) -> None:
         """End."""
@@ -213,9 +220,63 @@ class RecordedFeed:
         return self._deliver is None
 
 
-def state_at(recording: Recording, target: str, at: float, questions: Iterable[Question]) -> Store:
-    """What was known of a target at a time of the recording."""
-    return _built(Playback(recording, at), target, at, tuple(questions), SLOTS)
+def _nobody() -> Future[Any]:
+    future: Future[Any] = Future()
+    future.set_exception(CommandError("a recording answers no lines"))
+    return future
+
+
+def state_at(playback: Playback, target: str, questions: Iterable[Question]) -> Store:
+    """What was known of a target at the time of the playback."""
+    return _built(playback, target, playback.at, tuple(questions), SLOTS)
+
+
+def time_in(recording: Recording, text: str) -> float:
+    """The time of a recording that somebody means: "+SECONDS" from its beginning, "HH:MM:SS" or a date with it on our clock.
+
+    Raises UsageError for what is no time, or none of the recording's.
+    """
+    first, last = recording.entries[0], recording.entries[-1]
+    try:
+        if text.startswith("+"):
+            at = first.at + float(text)
+        elif "-" in text:
+            at = first.at + datetime.fromisoformat(text).timestamp() - first.taken
+        else:
+            begun = datetime.fromtimestamp(first.taken)
+            meant = datetime.combine(begun, datetime.strptime(text, "%H:%M:%S" if text.count(":") == 2 else "%H:%M").time())
+            if meant < begun - timedelta(seconds=60):  # the recording went on over midnight
+                meant += timedelta(days=1)
+            at = first.at + meant.timestamp() - first.taken
+    except (ValueError, OverflowError):
+        raise UsageError(f"--at {text}: expected HH:MM:SS, a date with it (2026-01-31T12:00:00), or +SECONDS from the beginning") from None
+    if not first.at - 60 <= at <= last.at + 60:
+        between = " to ".join(datetime.fromtimestamp(entry.taken).strftime("%Y-%m-%d %H:%M:%S") for entry in (first, last))
+        raise UsageError(f"--at {text}: the recording goes from {between}")
+    return min(max(at, first.at), last.at)
+
+
+class _Reader:
+    """Makes samples of entries: of what some questions ask for, with the values that are read from it."""
+
+    def __init__(self, recording: Recording, questions: Iterable[Question]) -> None:
+        self._recording = recording
+        self.questions = {question.line: question for question in questions}
+        self._last: dict[str, tuple[int, Reply]] = {}
+
+    def sample(self, entry: Entry, lines: Collection[str]) -> Sample:
+        """A sample with the answers to these lines, if it has any."""
+        replies = {line: self._reply(line, kept) for line, kept in entry.replies.items() if line in lines}
+        return Sample(entry.at, entry.taken, replies, entry.lost)
+
+    def _reply(self, line: str, kept: Kept) -> Reply:
+        number, reply = self._last.get(line, (-1, None))
+        if reply is None or number != kept.text:
+            reply = self._recording.reply(kept)
+            if not reply.failed:
+                reply = replace(reply, value=self.questions[line].read(reply.text))
+            self._last[line] = (kept.text, reply)
+        return replace(reply, took=kept.took)
 
 
 def _built(playback: Playback, target: str, at: float, questions: tuple[Question, ...], depth: int) -> Store:
@@ -226,34 +287,38 @@ def _built(playback: Playback, target: str, at: float, questions: tuple[Question
     store = Store(target, recording.where[target])
     if not end:
         return store
-    wanted = {question.line for question in questions}
-    for entry, lines in _before(entries[:begin], wanted):
-        store.feed(_sample(recording, entry, lines), questions)
-    for entry in entries[begin:end]:
+    reader = _Reader(recording, questions)
+    # Of an answer without counters only the last is of use; of one with counters also the last before those samples, for rates.
+    counted = {question.line for question in questions if question.counters is not no_counters}
+    picked = dict.fromkeys(range(begin, end), counted)
+    for lines, before in ((counted, begin), (reader.questions.keys() - counted, end)):
+        for number, found in _last_answers(entries[:before], lines).items():
+            picked[number] = picked.get(number, set()) | found
+    for number in sorted(picked):
         if playback.abandoned():
             raise Abandoned
-        store.feed(_sample(recording, entry, wanted), questions)
+        store.feed(reader.sample(entries[number], picked[number]), questions)
         time.sleep(0)  # who draws may go first
     store.samples = end
     _tell_absent(recording, store, questions)
     _count_from(recording, store, questions, min(playback.base, at))
-    last = entries[end - 1]
-    store.asked, store.cost = len(last.replies), sum(kept.took for kept in last.replies.values())
+    newest = entries[end - 1]
+    store.asked, store.cost = len(newest.replies), sum(kept.took for kept in newest.replies.values())
     return store
 
 
-def _before(entries: list[Entry], wanted: set[str]) -> list[tuple[Entry, set[str]]]:
-    """The samples that have the last answer to a line, and to which, in their order."""
-    found: list[tuple[Entry, set[str]]] = []
-    missing = set(wanted)
-    for entry in reversed(entries):
+def _last_answers(entries: list[Entry], lines: Collection[str]) -> dict[int, set[str]]:
+    """The samples that have the last answers to some lines, by number, and to which lines."""
+    found: dict[int, set[str]] = {}
+    missing = set(lines)
+    for number in range(len(entries) - 1, -1, -1):
         if not missing:
             break
-        here = missing & entry.replies.keys()
+        here = missing & entries[number].replies.keys()
         if here:
-            found.append((entry, here))
+            found[number] = here
             missing -= here
-    return found[::-1]
+    return found
 
 
 def _tell_absent(recording: Recording, store: Store, questions: tuple[Question, ...]) -> None:
@@ -265,17 +330,12 @@ def _tell_absent(recording: Recording, store: Store, questions: tuple[Question, 
 
 def _count_from(recording: Recording, store: Store, questions: tuple[Question, ...], base: float) -> None:
     """Let counters count from the first answer at a time or behind it."""
-    entries = recording.of(store.name)
-    missing = {question.line: question for question in questions}
+    reader, entries = _Reader(recording, questions), recording.of(store.name)
+    missing = {question.line: question for question in questions if question.counters is not no_counters}
     for entry in entries[max(recording.until(store.name, base) - 1, 0) :]:
         if not missing or entry.at > store.at:
             break
-        for line in missing.keys() & entry.replies.keys():
-            question, reply = missing.pop(line), recording.reply(entry.replies[line])
+        for line, reply in reader.sample(entry, missing.keys()).replies.items():
+            question = missing.pop(line)
             if not reply.failed:
-                store.track(question).rebase_on(entry.at, question.counters(question.read(reply.text)))
-
-
-def _sample(recording: Recording, entry: Entry, wanted: set[str]) -> Sample:
-    replies = {line: recording.reply(kept) for line, kept in entry.replies.items() if line in wanted}
-    return Sample(entry.at, entry.taken, replies, entry.lost)
+                store.track(question).rebase_on(entry.at, question.counters(reply.value))

@@ -23,7 +23,7 @@ import zlib
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from vppsh.errors import OutputFileError, UsageError
 from vppsh.targets.base import Answer
@@ -33,6 +33,7 @@ from vppsh.tui.questions import RUNTIME, Question
 from vppsh.tui.sampling import Sample
 from vppsh.tui.worker import Feed
 
+T = TypeVar("T")
 KIND, VERSION = "recording", 1
 GZIP = 31  # zlib's name for deflate with the header of gzip, and the largest window
 # Asked for as long as samples are recorded, so that every tab that is light has something when the file is opened.
@@ -91,7 +92,7 @@ class FileRecorder:
             "version": VERSION,
             "targets": [{"name": target, "where": where} for target, where in targets],
             "interval": interval,
-            "start": round(wall(), 3),
+            "start": wall(),
         }
         flags = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | (os.O_TRUNC if force else os.O_EXCL)
         try:
@@ -144,8 +145,8 @@ class FileRecorder:
                 number, self._texts = self._texts, self._texts + 1
                 self._last[target, line] = (number, reply.text)
                 texts.append({"text": reply.text if line in _HARMLESS else self._masker.mask(reply.text)})
-            replies[line] = {"text": number, "took": round(reply.took, 6)} | ({"failed": True} if reply.failed else {})
-        kept = {"at": round(sample.at, 6), "taken": round(sample.taken, 6), "target": target}
+            replies[line] = {"text": number, "took": reply.took} | ({"failed": True} if reply.failed else {})
+        kept = {"at": sample.at, "taken": sample.taken, "target": target}
         return [*texts, kept | ({"lost": sample.lost} if sample.lost else {"replies": replies})]
 
     def _put(self, lines: Sequence[dict[str, Any]]) -> None:
@@ -188,6 +189,10 @@ class RecordedWhileFed:
     def ask(self, line: str) -> Future[Answer]:
         """The answer to a line; it is not recorded."""
         return self._feed.ask(line)
+
+    def call(self, job: Callable[[], T]) -> Future[T]:
+        """Do something in the target's thread."""
+        return self._feed.call(job)
 
     def stop(self) -> None:
         """End."""

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from vppsh.prompt.background import Background, Nothing
 from vppsh.targets.base import Target
 from vppsh.targets.counters import CounterTarget
+from vppsh.tui.recorded import Playback
+from vppsh.tui.recording import RecordedWhileFed, Recorder
 from vppsh.tui.sampling import Sampler
 from vppsh.tui.store import Store
 from vppsh.tui.worker import Feed, Worker
@@ -29,6 +31,7 @@ class Watched:
     shell     executes lines that are typed, in the feed's thread; None where nobody answers any
     background  what the shell's own engine does between lines
     told      what it said of faults, until somebody shows it
+    recorder  keeps the samples, if somebody does
     """
 
     feed: Feed
@@ -37,6 +40,7 @@ class Watched:
     shell: Shell | None = None
     background: Background = field(default_factory=Nothing)
     told: deque[str] = field(default_factory=deque)
+    recorder: Recorder | None = None
 
 
 def watch_target(target: Target, interval: float, shell: Shell | None = None) -> Watched:
@@ -56,3 +60,14 @@ def watch_session(session: Session, interval: float) -> Watched:
     dataplane = Dataplane(session.engine, told.append)
     worker, store = Worker(session.here, sampler, dataplane), Store(session.here.name, session.here.where)
     return Watched(worker, store, lambda: sampler.interval, session, dataplane, told)
+
+
+def record(watched: Watched, recorder: Recorder) -> Watched:
+    """Let the samples of what is watched be recorded; to be said before the feed begins."""
+    return replace(watched, feed=RecordedWhileFed(watched.feed, watched.store.name, recorder), recorder=recorder)
+
+
+def watch_recording(playback: Playback) -> list[Watched]:
+    """Watch what was recorded: each target, all at the time of the playback."""
+    recording = playback.recording
+    return [Watched(feed, Store(feed.name, recording.where[feed.name]), lambda: recording.interval) for feed in playback.feeds]

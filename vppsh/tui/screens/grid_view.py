@@ -84,6 +84,7 @@ class GridView(View):
 
     def _arrange(self) -> None:
         """Draw what was known already, in its order and as it is filtered."""
+        self.table.empty = "; ".join(self.store.refusals(self.questions)) or self.report.empty
         self.table.show_rows(self.rows(), self.order)
 
     def take_focus(self) -> None:

@@ -67,7 +67,7 @@ class GridTable(ScrollView, can_focus=True):
     def __init__(self, columns: Sequence[Column], empty: str = "") -> None:
         super().__init__()
         self._columns = tuple(columns)
-        self._empty = empty
+        self.empty = empty
         self._rows: Sequence[Row] = ()
         self._order = Order()
         self.cursor = 0
@@ -108,7 +108,7 @@ class GridTable(ScrollView, can_focus=True):
             return Strip([Segment(self._head(sizes).ljust(width), self.get_component_rich_style("grid--head"))], width)
         number = y - 1 + self.scroll_offset.y
         if number >= len(self._rows):
-            text = self._empty if y == 1 and not self._rows else ""
+            text = self.empty if y == 1 and not self._rows else ""
             return Strip([Segment(text.ljust(width)[:width], self.get_component_rich_style("grid--empty"))], width)
         row = self._rows[number]
         texts = [cell(column, value, size) for column, value, size in zip(self._columns, row.values, sizes) if size]

@@ -49,5 +49,8 @@ class HelpScreen(ModalScreen[None]):
         inner = [node for node in view.query("*") if node.can_focus and node.display]
         keys = "\n".join(f"  {key:<10} {text}" for key, text in keys_of(*inner[:1], view, self._monitor) if text)
         asked = "\n".join(f"  {question.line}" for question in view.questions) or "  nothing by itself"
+        more = f"\n\n{self._monitor.help_text}" if self._monitor.help_text else ""
         with VerticalScroll():
-            yield Static(Content(f"{view.title}\n\n{view.help_text}\n\nKeys\n{keys}\n\nAsked while this is seen\n{asked}"), markup=False)
+            yield Static(
+                Content(f"{view.title}\n\n{view.help_text}{more}\n\nKeys\n{keys}\n\nAsked while this is seen\n{asked}"), markup=False
+            )

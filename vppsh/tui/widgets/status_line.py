@@ -11,7 +11,12 @@ from vppsh.tui.store import Store
 
 
 class StatusLine(Static):
-    """One line about the target."""
+    """One line about the target.
+
+    live  it is there now, rather than in a recording
+    """
+
+    live = True
 
     DEFAULT_CSS = """
     StatusLine { height: 1; background: $panel; color: $text; }
@@ -19,17 +24,19 @@ class StatusLine(Static):
     StatusLine.paused { background: $warning; color: $text; }
     """
 
-    def show(self, store: Store, now: float, interval: float, paused: int | None) -> None:
-        """Draw it; `paused` is how many samples wait, None when the view goes on."""
+    def show(self, store: Store, now: float, interval: float, paused: int | None, activity: str = "") -> None:
+        """Draw it; `paused` is how many samples wait, None when the view goes on; `activity` is what else goes on."""
         self.set_class(bool(store.lost), "lost")
         self.set_class(paused is not None and not store.lost, "paused")
         version = store.value(VERSION)
-        parts = [f"{store.name} {store.where}", version or ""]
+        parts = [activity, f"{store.name} {store.where}", version or ""]
         if store.lost:
             age = duration(now - store.at) if store.samples else ""
-            parts.append(f"LOST{f' {age} ago' if age else ''}, trying again: {store.lost}")
+            parts.append(f"LOST{f' {age} ago' if age else ''}{', trying again' if self.live else ''}: {store.lost}")
         elif paused is not None:
             parts.append(f"PAUSED, {paused} samples wait")
+        elif not self.live:
+            parts.append(f"asked every {duration(interval)}")
         elif store.samples:
             asked = f"{store.asked} lines of {' and '.join(store.sources)}"
             parts.append(f"every {duration(interval)}, {asked} took {1000 * store.cost:.0f} ms")

@@ -53,16 +53,16 @@ def test_a_line_is_printed_byte_for_byte(tmp_path: Path) -> None:
     "line", ["show interface", "show runtime", "?", "frobnicate", "create loopback interface instance 7", "comment {x}"]
 )
 def test_the_same_as_vppctl(server: Server, line: str) -> None:
-    done = subprocess.run([sys.executable, "-m", "vppsh", "attach", server.path, line], capture_output=True, cwd=ROOT, check=False)
-    vppctl = subprocess.run(["vppctl", "-s", server.path, *line.split()], capture_output=True, check=True)
+    done = subprocess.run([sys.executable, "-m", "vppsh", "attach", server.places[0], line], capture_output=True, cwd=ROOT, check=False)
+    vppctl = subprocess.run(["vppctl", "-s", server.places[0], *line.split()], capture_output=True, check=True)
     if "create" not in line:
         assert done.stdout == vppctl.stdout
     assert done.returncode == (line == "frobnicate")
 
 
 def test_exit_statuses(server: Server, vppsh: Run, tmp_path: Path) -> None:
-    assert vppsh("attach", server.path, "show", "version").returncode == 0
-    done = vppsh("attach", server.path, "show interface nope")
+    assert vppsh("attach", server.places[0], "show", "version").returncode == 0
+    done = vppsh("attach", server.places[0], "show interface nope")
     assert (done.returncode, done.stdout, done.stderr) == (1, "show interface: unknown input `nope'\n", "")
     done = vppsh("attach", tmp_path / "missing", "show version")
     assert (done.returncode, done.stdout) == (3, "")
@@ -83,10 +83,10 @@ def test_a_line_that_takes_too_long(tmp_path: Path, vppsh: Run) -> None:
 
 
 def test_lines_from_standard_input(server: Server, vppsh: Run) -> None:
-    done = vppsh("attach", server.path, stdin="# title\ncreate loopback interface instance 3\necho {\n a }\nfrob\necho b\n")
+    done = vppsh("attach", server.places[0], stdin="# title\ncreate loopback interface instance 3\necho {\n a }\nfrob\necho b\n")
     assert (done.returncode, done.stdout) == (1, "loop3\na \nunknown input `frob'\n")
     assert done.stderr == "vppsh: stdin:5: the line failed\n"
-    done = vppsh("attach", "--keep-going", server.path, stdin="frob\necho b\n")
+    done = vppsh("attach", "--keep-going", server.places[0], stdin="frob\necho b\n")
     assert (done.returncode, done.stdout) == (1, "unknown input `frob'\nb\n")
 
 
@@ -115,14 +115,14 @@ def test_nobody_greets(tmp_path: Path) -> None:
 
 
 def test_pipes_are_those_of_vppsh(server: Server, vppsh: Run) -> None:
-    done = vppsh("attach", server.path, "show version | count")
+    done = vppsh("attach", server.places[0], "show version | count")
     assert (done.returncode, done.stdout) == (0, "1\n")
-    assert "%target" in vppsh("attach", server.path, "%help").stdout
+    assert "%target" in vppsh("attach", server.places[0], "%help").stdout
 
 
 def test_several_targets(server: Server, vppsh: Run, tmp_path: Path) -> None:
     def two(*arguments: str) -> subprocess.CompletedProcess[str]:
-        return vppsh("attach", "--target", f"a={server.path}", "--target", f"b={server.path}", *arguments)
+        return vppsh("attach", "--target", f"a={server.places[0]}", "--target", f"b={server.places[0]}", *arguments)
 
     assert two("@all echo one").stdout == "== a, b (2 of 2)\none\n"
     assert two("echo on a").stdout == "on a\n"
@@ -134,7 +134,7 @@ def test_several_targets(server: Server, vppsh: Run, tmp_path: Path) -> None:
         ("a", True, "unknown input `frobnicate'\n"),
         ("b", True, "unknown input `frobnicate'\n"),
     ]
-    done = vppsh("attach", "--target", f"a={server.path}", "--target", f"b={tmp_path}/none", "@all echo one")
+    done = vppsh("attach", "--target", f"a={server.places[0]}", "--target", f"b={tmp_path}/none", "@all echo one")
     assert done.returncode == 3
     assert done.stdout == f"== a (1 of 2)\none\n== b (1 of 2)\n{tmp_path}/none: no such socket; is VPP running?\n"
     done = vppsh("attach", "--target", "nonsense", "show version")
@@ -142,29 +142,29 @@ def test_several_targets(server: Server, vppsh: Run, tmp_path: Path) -> None:
 
 
 def test_json_of_one(server: Server, vppsh: Run) -> None:
-    done = vppsh("attach", "--output", "json", server.path, "echo one")
+    done = vppsh("attach", "--output", "json", server.places[0], "echo one")
     assert done.returncode == 0
     [found] = json.loads(done.stdout)
     assert (found["target"], found["failed"], found["text"]) == ("vpp", False, "one\n")
-    assert vppsh("attach", "--output", "json", server.path).returncode == 2
+    assert vppsh("attach", "--output", "json", server.places[0]).returncode == 2
 
 
 def test_read_only(server: Server, vppsh: Run) -> None:
-    done = vppsh("attach", "--read-only", server.path, "create loopback interface instance 99")
+    done = vppsh("attach", "--read-only", server.places[0], "create loopback interface instance 99")
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == "vppsh: read-only: `create loopback interface' may change something\n"
-    assert "loop99" not in vppsh("attach", "--read-only", server.path, "show interface").stdout
+    assert "loop99" not in vppsh("attach", "--read-only", server.places[0], "show interface").stdout
 
 
 def test_secrets_are_masked(server: Server, vppsh: Run) -> None:
     key = "00112233445566778899aabbccddeeff"
     sa = f"ipsec sa add 77 spi 77 esp crypto-alg aes-gcm-128 crypto-key {key}"
-    assert vppsh("attach", server.path, sa).returncode == 0
-    index = re.search(r"\[(\d+)\] sa 77 ", vppsh("attach", server.path, "show ipsec sa").stdout)
+    assert vppsh("attach", server.places[0], sa).returncode == 0
+    index = re.search(r"\[(\d+)\] sa 77 ", vppsh("attach", server.places[0], "show ipsec sa").stdout)
     assert index is not None
     line = f"show ipsec sa {index[1]}"
-    assert re.search(r"crypto alg aes-gcm-128 key <masked:[0-9a-f]{8}>\n", vppsh("attach", server.path, line).stdout)
-    assert key in vppsh("attach", "--insecure", server.path, line).stdout
-    done = vppsh("attach", server.path, stdin=f"{sa}\n")
+    assert re.search(r"crypto alg aes-gcm-128 key <masked:[0-9a-f]{8}>\n", vppsh("attach", server.places[0], line).stdout)
+    assert key in vppsh("attach", "--insecure", server.places[0], line).stdout
+    done = vppsh("attach", server.places[0], stdin=f"{sa}\n")
     assert done.returncode == 1
     assert key not in done.stdout + done.stderr

@@ -21,7 +21,8 @@ from hypothesis import strategies as st
 from serving import ROOT, needs_socat, needs_vppctl, receive_until, serving, serving_process
 
 from vppsh.errors import OutputFileError
-from vppsh.serve.server import Server, listen
+from vppsh.serve.listening import listen
+from vppsh.serve.server import Server
 from vppsh.targets.cli_socket import SocketTarget
 from vppsh.targets.telnet import server_greeting, terminal_type, window_size
 
@@ -36,7 +37,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 @pytest.fixture
 def path(server: Server) -> str:
-    return server.path
+    return server.places[0]
 
 
 @contextmanager
@@ -230,9 +231,9 @@ def test_the_rows_of_the_pager_are_those_of_the_answer(path: str) -> None:
 @given(keys=st.binary(max_size=60).map(lambda keys: keys.replace(b"\x04", b"")))
 def test_no_keys_do_harm(server: Server, keys: bytes) -> None:
     """Whatever is typed, the next session works."""
-    with connected(server.path) as connection:
+    with connected(server.places[0]) as connection:
         connection.sendall(terminal_type("xterm") + keys.replace(b"quit", b""))
-    with connected(server.path) as connection:
+    with connected(server.places[0]) as connection:
         connection.sendall(terminal_type("vppctl") + b"echo well\n")
         assert receive_until(connection, b"\0") == b"well\r\n\0"
 

@@ -56,7 +56,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     yield server
     server.stop()
     with socket.socket(socket.AF_UNIX) as waker:
-        waker.connect(server.path)
+        waker.connect(server.places[0])
     thread.join(PATIENCE)
 
 
@@ -75,7 +75,7 @@ def exactly(connection: socket.socket, wanted: bytes) -> bytes:
 def test_what_is_drawn(server: Server, recorded: dict[str, Any]) -> None:
     with socket.socket(socket.AF_UNIX) as connection:
         connection.settimeout(PATIENCE)
-        connection.connect(server.path)
+        connection.connect(server.places[0])
         assert exactly(connection, server_greeting()) == server_greeting()
         connection.sendall(window_size(recorded["width"], recorded["height"]) + terminal_type(recorded["terminal"]))
         assert exactly(connection, recorded["welcome"].encode("latin-1")) == recorded["welcome"].encode("latin-1")
@@ -99,7 +99,7 @@ def named(text: str) -> str:
 def test_vppctl_at_our_server(server: Server, recorded: dict[str, Any]) -> None:
     with socket.socket(socket.AF_UNIX) as connection:
         connection.settimeout(PATIENCE)
-        connection.connect(server.path)
+        connection.connect(server.places[0])
         said = {"client": "", "server": ""}
         for who, text in recorded["conversation"]:
             if who == "client":

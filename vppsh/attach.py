@@ -16,6 +16,7 @@ from vppsh.targets.base import Answer
 from vppsh.targets.cli_socket import SocketTarget
 from vppsh.targets.connection import decode
 from vppsh.targets.policy import TIMEOUT, Policy
+from vppsh.targets.streams import tcp_address
 from vppsh.targets.verdict import refused
 
 if TYPE_CHECKING:
@@ -38,7 +39,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_policy(parser)
     parser.add_argument("--output", choices=("text", "json"), default="text", help="how a line's answer is printed (default: text)")
     parser.add_argument(
-        "words", metavar="[SOCKET] [LINE ...]", nargs=argparse.REMAINDER, help="the socket (default: where vppctl looks), and a line"
+        "words",
+        metavar="[SOCKET] [LINE ...]",
+        nargs=argparse.REMAINDER,
+        help="the socket or HOST:PORT (default: where vppctl looks), and a line",
     )
 
 
@@ -67,8 +71,10 @@ def _seconds(text: str) -> float:
 
 
 def split_socket(words: list[str]) -> tuple[str | None, str]:
-    """Which socket, and which line: the first word is a socket when it is a path or names one."""
+    """Which socket, and which line: the first word is a socket when it is a path, names one, or is HOST:PORT."""
     if words and (words[0].startswith(("/", "./", "../", "~/")) or words[0].endswith(".sock") or _is_socket(words[0])):
+        return words[0], " ".join(words[1:])
+    if words and tcp_address(words[0]) is not None:
         return words[0], " ".join(words[1:])
     return None, " ".join(words)
 

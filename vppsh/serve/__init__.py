@@ -1,6 +1,7 @@
 """The embedded engine behind a CLI socket: `vppsh serve`, for vppctl, socat and vppsh itself.
 
-    server    the socket, its clients, and the dataplane that runs between them
+    server    the sockets, their clients, and the dataplane that runs between them
+    listening where clients come in: a path, or a TCP port
     client    one connection: telnet options, line mode or character mode, a session of its own
     keyboard  which bytes are which key
     editing   the line being typed in character mode, drawn as VPP draws it

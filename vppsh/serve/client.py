@@ -40,10 +40,13 @@ BANNER = (
 )
 
 
-def new_terminal(number: int, descriptor: int, process: int) -> Terminal:
-    """The terminal of a client that has just connected; VPP takes it for a person's until it says otherwise."""
+def new_terminal(origin: str, number: int, descriptor: int, process: int) -> Terminal:
+    """The terminal of a client that has just connected; VPP takes it for a person's until it says otherwise.
+
+    origin  `local`, or the address and port that it came from over TCP
+    """
     return Terminal(
-        name=f"unix-cli-local:{number}",
+        name=f"unix-cli-{f'local:{number}' if origin == 'local' else origin}",
         node=f"unix-cli-process-{process}",
         interactive=True,
         line_mode=False,

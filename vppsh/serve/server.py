@@ -1,4 +1,4 @@
-"""The CLI socket and its clients, served by one thread in turns with the dataplane.
+"""The CLI sockets and their clients, served by one thread in turns with the dataplane.
 
 A line has the engine to itself until it lets time pass, as `ping` does: meanwhile others are served, as in VPP.
 """
@@ -6,22 +6,19 @@ A line has the engine to itself until it lets time pass, as `ping` does: meanwhi
 from __future__ import annotations
 
 import logging
-import os
 import selectors
 import signal
 import socket
-import stat
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from pathlib import Path
+from contextlib import ExitStack, contextmanager, suppress
 from time import monotonic
 from types import FrameType
 from typing import TYPE_CHECKING
 
-from vppsh.errors import OutputFileError
 from vppsh.prompt.dataplane import Dataplane
 from vppsh.serve.client import MOST_WAITING, Client, new_terminal
+from vppsh.serve.listening import Listener, listen
 from vppsh.session import Answer, Session
 
 if TYPE_CHECKING:
@@ -32,60 +29,33 @@ LOG = logging.getLogger(__name__)
 RECEIVE = 1 << 16
 # Ctrl-C ends the line that is being executed.
 INTERRUPT = b"\x03"
-BACKLOG = 128
-# Owner and group, as VPP's own socket.
-MODE = 0o770
-
-
-def listen(path: str) -> socket.socket:
-    """A socket listening at a path; the one that an ended process left there is taken away.
-
-    Raises OutputFileError when the path cannot be used or somebody listens there.
-    """
-    server = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
-    try:
-        with suppress(FileNotFoundError):
-            if not stat.S_ISSOCK(Path(path).lstat().st_mode):
-                raise OutputFileError(f"{path}: exists and is not a socket")
-            with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
-                try:
-                    probe.connect(path)
-                except ConnectionRefusedError:
-                    Path(path).unlink()
-                else:
-                    raise OutputFileError(f"{path}: somebody listens there already")
-        before = os.umask(0o777 & ~MODE)
-        try:
-            server.bind(path)
-        finally:
-            os.umask(before)
-        server.listen(BACKLOG)
-    except OSError as error:
-        server.close()
-        raise OutputFileError(f"{path}: {error.strerror or error}") from error
-    except OutputFileError:
-        server.close()
-        raise
-    return server
 
 
 class Server:
-    """An engine behind a CLI socket.
+    """An engine behind a CLI socket, or several.
 
-    path      where it listens
+    places    where it listens
     sessions  those of the clients that are connected
     """
 
-    def __init__(self, first: Session, path: str) -> None:
-        """Listen at a path; `first` is a session of the engine, whose tree of commands all share."""
+    def __init__(self, first: Session, *places: str) -> None:
+        """Listen at paths or HOST:PORT; `first` is a session of the engine, whose tree of commands all share.
+
+        Raises OutputFileError when one of them cannot be used.
+        """
         self._first = first
         self._engine: Engine = first.engine
         self._dataplane = Dataplane(first.engine, _tell)
-        self.path = path
-        self._listener = listen(path)
-        self._inode = Path(path).stat().st_ino
+        with ExitStack() as unless_all:
+            self._listeners = []
+            for place in places:
+                self._listeners.append(listen(place))
+                unless_all.callback(self._listeners[-1].close)
+            unless_all.pop_all()
+        self.places = tuple(listener.where for listener in self._listeners)
         self._selector = selectors.DefaultSelector()
-        self._selector.register(self._listener, selectors.EVENT_READ)
+        for listener in self._listeners:
+            self._selector.register(listener.waiting, selectors.EVENT_READ, listener)
         self._clients: list[Client] = []
         self._unused: list[int] = []
         self._connected = 0
@@ -110,10 +80,8 @@ class Server:
             for client in list(self._clients):
                 self._drop(client)
             self._selector.close()
-            self._listener.close()
-            with suppress(OSError):
-                if Path(self.path).stat().st_ino == self._inode:
-                    Path(self.path).unlink()
+            for listener in self._listeners:
+                listener.close()
 
     def stop(self) -> None:
         """End soon, also in the middle of a line; for signal handlers."""
@@ -152,8 +120,8 @@ class Server:
         if deadlines:
             pause = min(pause, max(min(deadlines) - monotonic(), 0.0))
         for key, events in self._selector.select(pause):
-            if key.fileobj is self._listener:
-                self._accept()
+            if isinstance(key.data, Listener):
+                self._accept(key.data)
             elif isinstance(key.data, Client):
                 self._serve(key.data, events)
         now = monotonic()
@@ -174,13 +142,12 @@ class Server:
                 self._selector.register(devices, selectors.EVENT_READ)
             self._devices = devices
 
-    def _accept(self) -> None:
+    def _accept(self, listener: Listener) -> None:
         with suppress(BlockingIOError, ConnectionAbortedError):
-            connection, _ = self._listener.accept()
-            connection.setblocking(False)
+            connection, origin = listener.accept()
             self._connected += 1
             process = self._unused.pop() if self._unused else len(self._clients)
-            terminal = new_terminal(self._connected, connection.fileno(), process)
+            terminal = new_terminal(origin, self._connected, connection.fileno(), process)
             session = Session(self._engine, terminal, self._first.tree, vpp_only=True, peers=lambda: self.sessions)
             client = Client(connection, session, self._execute)
             self._clients.append(client)

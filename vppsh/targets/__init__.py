@@ -3,6 +3,7 @@
 base        `Target` and `Answer`: what every target can do, and what it gives
 telnet      the few telnet commands that VPP's CLI speaks
 connection  one session of VPP's CLI over any stream of bytes
-cli_socket  a VPP (or `vppsh serve`) on this host
+streams     connected sockets as such streams: on this host, or over TCP
+cli_socket  a VPP (or `vppsh serve`) behind one
 verdict     whether an answer says that VPP refused the line
 """

@@ -1,21 +1,21 @@
-"""A VPP behind its CLI socket on this host: found where vppctl looks, kept connected, connected anew after a restart."""
+"""A VPP behind its CLI socket: found where vppctl looks, kept connected, connected anew after a restart.
+
+The socket is one on this host, or a TCP port at which VPP's CLI listens.
+"""
 
 from __future__ import annotations
 
 import os
-import select
-import socket
 import stat
-import struct
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 
 from vppsh.errors import TargetError
 from vppsh.targets.base import INTERRUPTED, Answer
 from vppsh.targets.connection import CliConnection, ConnectionLostError, decode
+from vppsh.targets.streams import SocketStream, connect, tcp_address
 from vppsh.targets.verdict import refused
 
 # Where vppctl looks, in its order.
@@ -23,7 +23,6 @@ PLACES = ("/run/vpp/cli.sock", "/var/run/vpp/cli.sock", "/var/run/user/{uid}/vpp
 # How long to wait for a VPP that was there and has gone: it restarts.
 PATIENCE = 10.0
 RETRY = 0.1
-RECEIVE = 1 << 18
 LONGEST_PATH = 107
 
 
@@ -36,65 +35,15 @@ def find_socket() -> str:
     raise TargetError(f"no CLI socket of VPP: looked for {', '.join(places)}")
 
 
-class UnixStream:
-    """A connected Unix socket as a `Stream`."""
-
-    def __init__(self, path: str) -> None:
-        """Connect; raises OSError."""
-        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        try:
-            self._socket.connect(path)
-        except OSError:
-            self._socket.close()
-            raise
-        # A signal handler may call `wake` while this thread closes, another thread while it is about to.
-        self._closing = threading.RLock()
-        self._closed = False
-        self._wait, self._wake = os.pipe()
-        os.set_blocking(self._wake, False)
-        self._poll = select.poll()
-        self._poll.register(self._socket, select.POLLIN)
-        self._poll.register(self._wait, select.POLLIN)
-        self.peer = struct.unpack("3i", self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))[0]
-
-    def send(self, data: bytes) -> None:
-        """Send all of it."""
-        self._socket.sendall(data)
-
-    def receive(self, timeout: float | None) -> bytes:
-        """What has come; see `Stream`."""
-        ready = [descriptor for descriptor, _ in self._poll.poll(None if timeout is None else timeout * 1000)]
-        if not ready:
-            raise TimeoutError
-        if self._wait in ready:
-            os.read(self._wait, 64)
-            raise InterruptedError
-        return self._socket.recv(RECEIVE)
-
-    def wake(self) -> None:
-        """Let `receive` end."""
-        with self._closing:
-            if not self._closed:
-                with suppress(BlockingIOError):
-                    os.write(self._wake, b"!")
-
-    def close(self) -> None:
-        """Close the socket."""
-        with self._closing:
-            self._closed = True
-            self._socket.close()
-            os.close(self._wait)
-            os.close(self._wake)
-
-
 class SocketTarget:
-    """A VPP, or `vppsh serve`, behind a Unix socket."""
+    """A VPP, or `vppsh serve`, behind a Unix socket or a TCP port."""
 
     cluster = False
 
     def __init__(self, path: str | None = None, name: str = "vpp", *, patience: float = PATIENCE, timeout: float | None = None) -> None:
         """Remember where it is; the first line connects. Raises TargetError when no path is given and none is found.
 
+        path      a path, or HOST:PORT
         patience  seconds to wait for a VPP that was there and is gone
         timeout   seconds that an answer may take when `execute` is not told
         """
@@ -103,9 +52,9 @@ class SocketTarget:
         self.where = find_socket() if path is None else path
         self._patience = patience
         self._lock = threading.Lock()
-        self._stream: UnixStream | None = None
+        self._stream: SocketStream | None = None
         self._connection: CliConnection | None = None
-        self._peer = 0
+        self._peer: int | None = None
         self._interrupted = False
 
     def connect(self) -> None:
@@ -121,8 +70,8 @@ class SocketTarget:
 
     @property
     def process(self) -> int:
-        """The process that listens, as of the last time that we connected; 0 when we never did."""
-        return self._peer
+        """The process that listens, as of the last time that we connected; 0 when we never did, and over TCP."""
+        return self._peer or 0
 
     def execute(self, line: str, timeout: float | None = None) -> Answer:
         """Answer a line in the lasting session, connected anew when VPP was restarted."""
@@ -180,16 +129,18 @@ class SocketTarget:
             return ""
         known = self._peer
         self._drop()
-        self._connect(self._patience if known else 0.0)
-        if not known or known == self._peer:
+        self._connect(0.0 if known is None else self._patience)
+        if known is None or (known and known == self._peer):
             return ""
+        if not self._peer:
+            return f"{self.name}: connected anew to {self.where}; if VPP was restarted, what was configured by hand is gone\n"
         return f"{self.name}: VPP was restarted (process {known} is now {self._peer}); what was configured by hand is gone\n"
 
     def _connect(self, patience: float) -> None:
         end = time.monotonic() + patience
         while True:
             try:
-                self._stream = UnixStream(self.where)
+                self._stream = connect(self.where)
                 break
             except OSError as error:
                 # A socket that is not there, or that nobody listens to, may be that of a VPP that is starting.
@@ -209,6 +160,9 @@ class SocketTarget:
 
     def _why(self, error: OSError) -> str:
         """What is wrong with the socket, in words that help."""
+        if tcp_address(self.where) is not None:
+            hint = "; does VPP run there, with `cli-listen' in its configuration?" if isinstance(error, ConnectionRefusedError) else ""
+            return f"{error.strerror or error}{hint}"
         if len(os.fsencode(self.where)) > LONGEST_PATH:
             return f"a socket's path has at most {LONGEST_PATH} bytes"
         if isinstance(error, ConnectionRefusedError):

@@ -138,7 +138,7 @@ class CounterTarget:
 
     def _open(self) -> None:
         """Connect to the segment if there is one; raises StatsError."""
-        path = self._path or beside(self.where, self._cli.process)
+        path = self._path or (beside(self.where, self._cli.process) if self._cli.process else "")
         if not path:
             return
         segment = connect(path)

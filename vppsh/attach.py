@@ -53,8 +53,9 @@ def add_policy(parser: argparse.ArgumentParser) -> None:
 
 
 def policy_of(options: argparse.Namespace) -> Policy:
-    """How careful to be, by these options."""
-    policy = Policy(read_only=options.read_only, timeout=TIMEOUT if options.timeout is None else options.timeout)
+    """How careful to be, by these options, and by --timeout where there is one."""
+    timeout = getattr(options, "timeout", None)
+    policy = Policy(read_only=options.read_only, timeout=TIMEOUT if timeout is None else timeout)
     if options.insecure:
         policy.masker = None
     return policy

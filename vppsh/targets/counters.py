@@ -97,9 +97,7 @@ class CounterTarget:
     def execute(self, line: str, timeout: float | None = None) -> Answer:
         """Answer a line; see `Target`."""
         if line not in (ERRORS, INTERFACES):
-            if line.split()[:1] != ["show"]:
-                self._forget()  # it may have cleared counters, or changed interfaces
-            return self._cli.execute(line, timeout)
+            return self.tell(line, timeout)
         notice, self._notice = self._notice + self._cli.check() + self._seek(line), ""
         answer: Answer | None = None
         if self._segment is not None and line not in self._missing:
@@ -113,6 +111,12 @@ class CounterTarget:
                 notice += self._lose(str(error), line)
         answer = self._cli.execute(line, timeout) if answer is None else answer
         return replace(answer, aside=notice + answer.aside)
+
+    def tell(self, line: str, timeout: float | None = None) -> Answer:
+        """Answer a line by the CLI, whatever the segment has."""
+        if line.split()[:1] != ["show"]:
+            self._forget()  # it may have cleared counters, or changed interfaces
+        return self._cli.execute(line, timeout)
 
     def interrupt(self) -> None:
         """See `Target`."""
@@ -265,3 +269,25 @@ def _not_zero(counts: list[int]) -> list[tuple[str, int]]:
     last_pair = 2 * len(PAIRS)
     shown = (counts[at & ~1] if at < last_pair else count for at, count in enumerate(counts))
     return [(name, count) for name, count, there in zip(COUNTERS, counts, shown) if there]
+
+
+class Typed:
+    """The same VPP for who types lines: VPP itself answers all of them."""
+
+    cluster = False
+
+    def __init__(self, target: CounterTarget) -> None:
+        self.name, self.where = target.name, target.where
+        self._target = target
+
+    def execute(self, line: str, timeout: float | None = None) -> Answer:
+        """See `Target`."""
+        return self._target.tell(line, timeout)
+
+    def interrupt(self) -> None:
+        """See `Target`."""
+        self._target.interrupt()
+
+    def close(self) -> None:
+        """See `Target`."""
+        self._target.close()

@@ -69,6 +69,7 @@ class Monitor(App[None]):
         Binding("r", "hurry", "Now", show=False),
         Binding("y", "behind", "Line behind"),
         Binding("c", "copy", "Copy", show=False),
+        Binding("o", "console", "Line to the Console", show=False),
         Binding("x", "save", "Save"),
         Binding("t", "next_theme", "Theme", show=False),
         Binding("right_square_bracket", "tab(1)", "Next tab", show=False),
@@ -85,6 +86,7 @@ class Monitor(App[None]):
 
     def __init__(self, watched: Watched, clock: Callable[[], float] = time.monotonic) -> None:
         super().__init__()
+        self.watched = watched
         self.feed, self.store, self._interval = watched.feed, watched.store, watched.interval
         self._clock, self._recorder = clock, watched.recorder
         self.views = all_views()
@@ -212,7 +214,12 @@ class Monitor(App[None]):
         """Tell and copy the lines behind the view."""
         lines = self.view.lines()
         self.copy_to_clipboard("\n".join(lines))
-        self.flash(f"{'; '.join(lines)} (copied)" if lines else "no line is asked for this view")
+        self.flash(f"{'; '.join(lines)} (copied; `o' takes it to the Console)" if lines else "no line is asked for this view")
+
+    def action_console(self) -> None:
+        """The line behind the view, ready to be executed on the Console."""
+        lines = self.view.lines()
+        self.go_to("console", lines[0] if lines else None)
 
     def action_copy(self) -> None:
         """Copy the view as text."""

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from vppsh.attach import add_policy, policy_of
 from vppsh.errors import ExitStatus, UsageError
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--record", metavar="FILE", help="keep all samples in a file, compressed when its name ends in .gz")
     parser.add_argument("--force", action="store_true", help="with --record: replace a file that is there already")
     parser.add_argument("--at", metavar="TIME", help="of a recording: begin at HH:MM:SS, at a date with it, or +SECONDS from its beginning")
+    add_policy(parser)
     parser.add_argument("--text", metavar="TAB", help="print this tab as plain text instead, for pipes and screen readers")
     parser.add_argument("--json", metavar="TAB", help="print this tab as JSON instead")
     parser.add_argument("--samples", type=_count, metavar="N", help="with --text and --json: after how many samples (default: 2)")
@@ -59,6 +61,8 @@ def main(options: argparse.Namespace) -> int:
     """Do what the arguments ask for; the exit status."""
     if options.run and options.target:
         raise UsageError("--run and SOCKET exclude each other")
+    if options.run and (options.read_only or options.insecure):
+        raise UsageError("--read-only and --insecure are about a VPP that runs, not --run")
     if options.text and options.json:
         raise UsageError("--text and --json exclude each other")
     if options.stats and (options.run or options.no_stats):
@@ -82,13 +86,14 @@ def main(options: argparse.Namespace) -> int:
 def _live(options: argparse.Namespace) -> int:
     """Watch a target."""
     from vppsh.tui.recording import FileRecorder
-    from vppsh.tui.watching import record, watch_session, watch_target
+    from vppsh.tui.watching import record, shell_of, watch_session, watch_target
 
     interval = options.interval or 1.0
     if options.run:
         watched = watch_session(_prepared(options.run), interval)
     else:
-        watched = watch_target(_target(options), interval)
+        target = _target(options)
+        watched = watch_target(target, interval, shell_of(target, policy_of(options)))
     if not options.record:
         return _watch(watched, options)
     said: list[str] = []
@@ -112,7 +117,7 @@ def _watch(watched: Watched, options: argparse.Namespace) -> int:
 
 def _recorded(path: Path, options: argparse.Namespace) -> int:
     """Look at a recording."""
-    for name in ("record", "interval", "samples", "stats", "no_stats"):
+    for name in ("record", "interval", "samples", "stats", "no_stats", "read_only", "insecure"):
         if getattr(options, name):
             raise UsageError(f"--{name.replace('_', '-')} is of no use with a recording")
     from vppsh.tui.recorded import Playback, time_in

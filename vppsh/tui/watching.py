@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from vppsh.prompt.background import Background, Nothing
 from vppsh.targets.base import Target
-from vppsh.targets.counters import CounterTarget
+from vppsh.targets.counters import CounterTarget, Typed
 from vppsh.tui.recorded import Playback
 from vppsh.tui.recording import RecordedWhileFed, Recorder
 from vppsh.tui.sampling import Sampler
@@ -17,8 +17,10 @@ from vppsh.tui.store import Store
 from vppsh.tui.worker import Feed, Worker
 
 if TYPE_CHECKING:
+    from vppsh.attached import Attached
     from vppsh.session import Session
     from vppsh.shell import Shell
+    from vppsh.targets.policy import Policy
 
 
 @dataclass
@@ -43,13 +45,18 @@ class Watched:
     recorder: Recorder | None = None
 
 
-def watch_target(target: Target, interval: float, shell: Shell | None = None) -> Watched:
-    """Watch somebody's VPP; the shell, one of its own unless told, is for lines that are typed."""
+def shell_of(target: Target, policy: Policy | None = None) -> Attached:
+    """A shell for lines that are typed to a target that is watched: the target itself answers them, not its stats segment."""
     from vppsh.attached import Attached
 
+    return Attached(Typed(target) if isinstance(target, CounterTarget) else target, policy=policy)
+
+
+def watch_target(target: Target, interval: float, shell: Shell | None = None) -> Watched:
+    """Watch somebody's VPP; the shell, one of its own unless told, is for lines that are typed."""
     sampler = Sampler(target, interval, spared=target.spared) if isinstance(target, CounterTarget) else Sampler(target, interval)
     worker, store = Worker(target, sampler), Store(target.name, target.where)
-    return Watched(worker, store, lambda: sampler.interval, shell or Attached(target))
+    return Watched(worker, store, lambda: sampler.interval, shell or shell_of(target))
 
 
 def watch_session(session: Session, interval: float) -> Watched:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pkgutil
 import time
+from collections import deque
 from collections.abc import Callable, Hashable
 from importlib import import_module
 from pathlib import Path
@@ -16,43 +17,59 @@ from textual.message import Message
 from textual.widgets import ContentSwitcher, Footer, Static, Tab, Tabs
 
 from vppsh.tui import screens
+from vppsh.tui.fleet import VITAL, Fleet, Survey
 from vppsh.tui.remembered import recall, remember
 from vppsh.tui.report import all_reports
 from vppsh.tui.sampling import Sample
 from vppsh.tui.screens.grid_view import GridView
 from vppsh.tui.screens.view import View
+from vppsh.tui.store import Store
 from vppsh.tui.themes import THEMES
 from vppsh.tui.watching import Watched
 from vppsh.tui.widgets.help import HelpScreen
 from vppsh.tui.widgets.save import SaveScreen
 from vppsh.tui.widgets.status_line import StatusLine
+from vppsh.tui.worker import Feed
 
 # Samples that a paused view keeps for later.
 MOST_WAITING = 3600
+# What shows all targets is drawn so many seconds after a sample, together with those that came meanwhile.
+GATHERED = 0.25
+# Samples of many targets are taken for so many seconds, then keys have their turn.
+TURN = 0.02
 
 
 class Sampled(Message):
-    """A sample came."""
+    """A sample of a target came."""
 
-    def __init__(self, sample: Sample) -> None:
+    def __init__(self, watched: Watched, sample: Sample) -> None:
         super().__init__()
-        self.sample = sample
+        self.watched, self.sample = watched, sample
 
 
-def all_views() -> list[View]:
+class Surveyed(Message):
+    """Something was found out about where the targets run."""
+
+    def __init__(self, survey: Survey) -> None:
+        super().__init__()
+        self.survey = survey
+
+
+def all_views(fleet: Fleet | None) -> list[View]:
     """A tab for each report, and the tabs that are more than a table, in their order."""
     placed: list[tuple[int, View]] = [(report.position, GridView(report)) for report in all_reports()]
     modules = [import_module(module.name) for module in pkgutil.iter_modules(screens.__path__, f"{screens.__name__}.")]
     kinds = [(module.__name__, kind) for module in modules for kind in vars(module).values() if isinstance(kind, type)]
-    placed += [(kind.position, kind()) for home, kind in kinds if issubclass(kind, View) and kind.position and kind.__module__ == home]
+    fitting = [kind for home, kind in kinds if issubclass(kind, View) and kind.position and kind.__module__ == home]
+    placed += [(kind.position, view) for kind in fitting if (view := kind.of(fleet)) is not None]
     return [view for _, view in sorted(placed, key=lambda pair: pair[0])]
 
 
 class Monitor(App[None]):
-    """The monitor of one target.
+    """The monitor of one target at a time.
 
-    feed   where samples come from
-    store  what is known
+    watched  the target that the tabs are about
+    fleet    all targets, when there may be several
     help_text  what `?` says on every tab
     """
 
@@ -84,13 +101,21 @@ class Monitor(App[None]):
     ContentSwitcher.aged { opacity: 55%; }
     """
 
-    def __init__(self, watched: Watched, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, watched: Watched | Fleet, clock: Callable[[], float] = time.monotonic) -> None:
         super().__init__()
-        self.watched = watched
-        self.feed, self.store, self._interval = watched.feed, watched.store, watched.interval
-        self._clock, self._recorder = clock, watched.recorder
-        self.views = all_views()
-        self._waiting: list[Sample] | None = None
+        self.fleet = watched if isinstance(watched, Fleet) else None
+        self.watched = watched.members[0].watched if isinstance(watched, Fleet) else watched
+        self._clock = clock
+        self.views = all_views(self.fleet)
+        self._waiting: list[Sampled] | None = None
+        several = self.fleet is not None and len(self.fleet.members) > 1
+        self._first = next((view for view in self.views if view.whole and several), self.views[0])
+        self._gathering = self._taking = False
+        self._arrived: deque[Sampled] = deque()
+        if self.fleet is not None:
+            self.bind("backspace,escape", "leave", description="Cluster", show=False)
+            self.bind("greater_than_sign", "nth_target(1)", description="Next node", show=False)
+            self.bind("less_than_sign", "nth_target(-1)", description="Node before", show=False)
         self._flashes = 0
         self._status, self._said, self._switcher = StatusLine(markup=False), Static(id="flash", markup=False), ContentSwitcher()
         for theme in THEMES:
@@ -102,7 +127,8 @@ class Monitor(App[None]):
     def compose(self) -> ComposeResult:
         """Status, tabs, the view, a line for what is to be said, and the keys."""
         yield self._status
-        yield Tabs(*(Tab(f"{number} {view.title}", id=f"tab-{view.id}") for number, view in enumerate(self.views, 1)))
+        tabs = [Tab(f"{number} {view.title}", id=f"tab-{view.id}") for number, view in enumerate(self.views, 1)]
+        yield Tabs(*tabs, active=f"tab-{self._first.id}")
         with self._switcher:
             yield from self.views
         yield self._said
@@ -116,14 +142,31 @@ class Monitor(App[None]):
             if isinstance(state, dict):
                 view.restore(state)
         self.query_one(Tabs).can_focus = False
-        self._switcher.current = self.views[0].id
-        self.set_interval(1.0, self._show_status)
+        self._switcher.current = self._first.id
+        self.set_interval(1.0, self._tick)
         self._shown()
-        self.feed.start(self._deliver)
+        if self.fleet is not None:
+            self.fleet.start(self._deliver, self._deliver_survey)
+        else:
+            self.feed.start(lambda sample: self._deliver(self.watched, sample))
 
-    def _deliver(self, sample: Sample) -> None:
+    def _deliver(self, watched: Watched, sample: Sample) -> None:
         """Called in the feed's thread."""
-        self.post_message(Sampled(sample))
+        self.post_message(Sampled(watched, sample))
+
+    def _deliver_survey(self, survey: Survey) -> None:
+        """Called in the fleet's thread."""
+        self.post_message(Surveyed(survey))
+
+    @property
+    def feed(self) -> Feed:
+        """Where samples of the target come from."""
+        return self.watched.feed
+
+    @property
+    def store(self) -> Store:
+        """What is known of the target."""
+        return self.watched.store
 
     @property
     def view(self) -> View:
@@ -134,29 +177,87 @@ class Monitor(App[None]):
     def on_sampled(self, event: Sampled) -> None:
         """Take a sample, and draw what it changed."""
         if self._waiting is not None:
-            self._waiting = [*self._waiting[-MOST_WAITING:], event.sample]
+            self._waiting = [*self._waiting[-MOST_WAITING:], event]
+            self._show_status()
+        elif self.fleet is not None:
+            self._arrived.append(event)
+            self._take_soon()
         else:
-            self._feed(event.sample)
+            self._feed(event)
             self._draw()
-        if event.sample.notices:
+            self._show_status()
+        if event.sample.notices and event.watched is self.watched and not self.view.whole:
             self.flash(event.sample.notices.strip())
-        self._show_status()
 
-    def _feed(self, sample: Sample) -> None:
+    def _take_soon(self) -> None:
+        if not self._taking:
+            self._taking = True
+            self.set_timer(TURN / 2, self._take)
+
+    def _take(self) -> None:
+        """Take samples that have come, for a moment."""
+        end, drawn = time.perf_counter() + TURN, False
+        if self._waiting is not None:
+            self._waiting += self._arrived
+            self._arrived.clear()
+        while self._arrived and time.perf_counter() < end:
+            event = self._arrived.popleft()
+            self._feed(event)
+            drawn = drawn or event.watched is self.watched
+        self._taking = False
+        if self._arrived:
+            self._take_soon()
+        if self.view.whole:
+            self._draw_soon()
+        elif drawn:
+            self._draw()
+            self._show_status()
+
+    def on_surveyed(self, event: Surveyed) -> None:
+        """Take what is known of the places."""
+        if self.fleet is not None:
+            self.fleet.take(event.survey)
+            if self._waiting is None:
+                self._draw_soon()
+
+    def _feed(self, event: Sampled) -> None:
         questions = {question.line: question for view in self.views for question in view.readable}
-        self.store.feed(sample, questions.values())
+        if self.fleet is None:
+            event.watched.store.feed(event.sample, questions.values())
+        else:
+            questions |= {question.line: question for question in VITAL}
+            self.fleet.feed(event.watched, event.sample, questions.values())
 
     def _draw(self) -> None:
-        self._switcher.set_class(bool(self.store.lost), "aged")
+        self._switcher.set_class(bool(self.store.lost) and not self.view.whole, "aged")
         self.view.show()
+
+    def _draw_soon(self) -> None:
+        if not self._gathering:
+            self._gathering = True
+            self.set_timer(GATHERED, self._draw_gathered)
+
+    def _draw_gathered(self) -> None:
+        self._gathering = False
+        if self._waiting is None:
+            self._draw()
+            self._show_status()
+
+    def _tick(self) -> None:
+        self._show_status()
+        if self.view.whole and self._waiting is None:
+            self._draw_soon()  # ages go on when nothing comes
 
     def _show_status(self) -> None:
         waiting = None if self._waiting is None else len(self._waiting)
-        self._status.show(self.store, self._clock(), self._interval(), waiting, self.activity())
+        if self.fleet is not None and self.view.whole:
+            self._status.show_fleet(self.fleet, waiting, self.activity())
+        else:
+            self._status.show(self.store, self._clock(), self.watched.interval(), waiting, self.activity())
 
     def activity(self) -> str:
         """What is to be said beside what the target does."""
-        return "" if self._recorder is None else self._recorder.state()
+        return "" if self.watched.recorder is None else self.watched.recorder.state()
 
     def on_tabs_tab_activated(self, event: Tabs.TabActivated) -> None:
         """Another tab: ask what it needs."""
@@ -166,8 +267,12 @@ class Monitor(App[None]):
 
     def _shown(self) -> None:
         view = self.view
-        self.feed.want(view.questions)
-        view.show()
+        if self.fleet is None:
+            self.feed.want(view.questions)
+        else:
+            self.fleet.look_at(None if view.whole else self.watched, view.questions)
+        self._draw()
+        self._show_status()
         view.take_focus()
 
     def go_to(self, name: str, key: Hashable | None = None) -> None:
@@ -178,6 +283,31 @@ class Monitor(App[None]):
         self._shown()
         if key is not None:
             view.drill(key)
+
+    def switch(self, watched: Watched) -> None:
+        """Let the tabs be about another target; what is known of this one is kept, and goes on."""
+        if watched is not self.watched:
+            self.watched = watched
+            for view in self.views:
+                view.switched()
+            self._shown()
+
+    def leave(self) -> None:
+        """Show all targets, when there are several."""
+        whole = next((view for view in self.views if view.whole), None)
+        if whole is not None:
+            self.go_to(whole.id or "")
+
+    def action_leave(self) -> None:
+        """See `leave`."""
+        self.leave()
+
+    def action_nth_target(self, by: int) -> None:
+        """Go to the next target, or the one before, on the same tab."""
+        if self.fleet is not None:
+            members = self.fleet.members
+            at = next(number for number, member in enumerate(members) if member.watched is self.watched)
+            self.switch(members[(at + by) % len(members)].watched)
 
     def action_nth_tab(self, number: int) -> None:
         """Show a tab by its number."""
@@ -195,20 +325,26 @@ class Monitor(App[None]):
             self._waiting = []
         else:
             waiting, self._waiting = self._waiting, None
-            for sample in waiting:
-                self._feed(sample)
+            for sampled in waiting:
+                self._feed(sampled)
             self._draw()
         self._show_status()
 
     def action_rebase(self) -> None:
         """Count from now on."""
-        self.store.rebase()
+        if self.fleet is not None and self.view.whole:
+            self.fleet.rebase()
+        else:
+            self.store.rebase()
         self.view.show()
         self.flash("counting from now on; nothing was cleared on the target")
 
     def action_hurry(self) -> None:
         """A sample now."""
-        self.feed.hurry()
+        if self.fleet is not None and self.view.whole:
+            self.fleet.hurry()
+        else:
+            self.feed.hurry()
 
     def action_behind(self) -> None:
         """Tell and copy the lines behind the view."""
@@ -275,5 +411,5 @@ class Monitor(App[None]):
 
     def on_unmount(self) -> None:
         """Let go of the target, and remember the layout."""
-        self.feed.stop()
+        (self.fleet or self.feed).stop()
         remember(self.layout_state())

@@ -21,6 +21,8 @@ TIMEOUT = 20.0
 SELDOM = 10.0
 # How often an engine of our own is asked whether a big answer has changed.
 OWN_BIG = 5.0
+# Among many, the second sample comes after so much of an interval, and the spread: rates are wanted soon.
+FIRST = 0.3
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,7 @@ class Sampler:
     interval  seconds between samples, when answers come quickly
     own       the target is an engine of our own: nobody else waits for it
     spared    tells whether the target does not have to be asked for the answer to a line
+    spread    above 0, the place among many samplers, up to 1: the second sample is put off by it, so that they do not keep meeting
     """
 
     def __init__(
@@ -91,6 +94,8 @@ class Sampler:
         self._took: dict[str, float] = {}
         self._notices = ""
         self._retry = RETRY
+        self.spread = 0.0
+        self._together = True
         self.base_interval = interval
         self.interval = interval
         self.next_at = clock()
@@ -103,9 +108,17 @@ class Sampler:
         if set(wanted) - set(known):
             self.next_at = min(self.next_at, self._clock())
 
+    def pace(self, interval: float, spread: float = 0.0) -> None:
+        """Take samples so often from now on. Called from another thread."""
+        self.spread = spread
+        if interval != self.base_interval:
+            self.base_interval = self.interval = interval
+            self.next_at = min(self.next_at, self._clock() + interval)
+
     def hurry(self) -> None:
         """Ask all that is wanted now, also what is asked rarely."""
         self._insisted = {question.line for question in self._wanted}
+        self._together = True
         self._asked.clear()
         self._refused.clear()
         self.next_at = self._clock()
@@ -131,7 +144,8 @@ class Sampler:
             self._asked.clear()
             self._refused.clear()
             self._gates.clear()
-            self.next_at = self._clock() + self._retry
+            self.next_at = self._clock() + self._retry * (1 + self.spread)
+            self._together = True
             self._retry = min(2 * self._retry, RETRY_SLOWEST)
             return Sample(at, taken, lost=str(error) or type(error).__name__)
         self._retry = RETRY
@@ -139,7 +153,9 @@ class Sampler:
         often = {question.line for question in self._wanted if question.every < SELDOM}
         cost = sum(reply.took for line, reply in replies.items() if line in often)
         self.interval = min(max(self.base_interval, cost / BUSIEST, self.interval / 2), SLOWEST)
-        self.next_at = max(at + self.interval, self._clock())
+        apart = self.spread + FIRST if self._together and self.spread else 1.0
+        self._together = False
+        self.next_at = max(at + self.interval * apart, self._clock())
         return sample
 
     def _due(self, question: Question, at: float) -> bool:

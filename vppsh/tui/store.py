@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from vppsh.tui.history import Track
+from vppsh.tui.history import SLOTS, Track
 from vppsh.tui.questions import Question
 from vppsh.tui.sampling import Sample
 
@@ -40,8 +40,10 @@ class Store:
     sources  where the latest answers come from
     """
 
-    def __init__(self, name: str, where: str) -> None:
+    def __init__(self, name: str, where: str, slots: int = SLOTS) -> None:
+        """Histories keep so many readings."""
         self.name, self.where = name, where
+        self._slots = slots
         self.lost = ""
         self.at = self.taken = 0.0
         self.lost_at: float | None = None
@@ -99,7 +101,7 @@ class Store:
         """The counters of a question."""
         track = self._tracks.get(question.line)
         if track is None:
-            track = self._tracks[question.line] = Track()
+            track = self._tracks[question.line] = Track(self._slots)
         return track
 
     def rebase(self) -> None:

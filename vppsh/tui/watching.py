@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from vppsh.prompt.background import Background, Nothing
 from vppsh.targets.base import Target
 from vppsh.targets.counters import CounterTarget, Typed
+from vppsh.tui.fleet import Fleet
+from vppsh.tui.history import SLOTS
 from vppsh.tui.recorded import Playback
 from vppsh.tui.recording import RecordedWhileFed, Recorder
 from vppsh.tui.sampling import Sampler
@@ -21,6 +23,13 @@ if TYPE_CHECKING:
     from vppsh.session import Session
     from vppsh.shell import Shell
     from vppsh.targets.policy import Policy
+
+# So many targets have histories of full length.
+FEW = 8
+
+
+def at_its_own_pace(interval: float, spread: float = 0.0) -> None:
+    """For what cannot be told how often to take samples."""
 
 
 @dataclass
@@ -34,6 +43,7 @@ class Watched:
     background  what the shell's own engine does between lines
     told      what it said of faults, until somebody shows it
     recorder  keeps the samples, if somebody does
+    pace      sets how many seconds lie between samples; see Sampler.pace
     """
 
     feed: Feed
@@ -43,6 +53,7 @@ class Watched:
     background: Background = field(default_factory=Nothing)
     told: deque[str] = field(default_factory=deque)
     recorder: Recorder | None = None
+    pace: Callable[[float, float], None] = at_its_own_pace
 
 
 def shell_of(target: Target, policy: Policy | None = None) -> Attached:
@@ -52,11 +63,18 @@ def shell_of(target: Target, policy: Policy | None = None) -> Attached:
     return Attached(Typed(target) if isinstance(target, CounterTarget) else target, policy=policy)
 
 
-def watch_target(target: Target, interval: float, shell: Shell | None = None) -> Watched:
-    """Watch somebody's VPP; the shell, one of its own unless told, is for lines that are typed."""
+def watch_target(target: Target, interval: float, shell: Shell | None = None, slots: int = SLOTS) -> Watched:
+    """Watch somebody's VPP; the shell, one of its own unless told, is for lines that are typed; histories keep so many readings."""
     sampler = Sampler(target, interval, spared=target.spared) if isinstance(target, CounterTarget) else Sampler(target, interval)
-    worker, store = Worker(target, sampler), Store(target.name, target.where)
-    return Watched(worker, store, lambda: sampler.interval, shell or shell_of(target))
+    worker, store = Worker(target, sampler), Store(target.name, target.where, slots)
+    return Watched(worker, store, lambda: sampler.interval, shell or shell_of(target), pace=worker.pace)
+
+
+def watch_targets(targets: Iterable[Target], interval: float, name: str = "targets") -> Fleet:
+    """Watch several at once; of many, histories are shorter."""
+    listed = list(targets)
+    slots = SLOTS if len(listed) <= FEW else SLOTS // 3
+    return Fleet(name, [watch_target(target, interval, slots=slots) for target in listed], interval)
 
 
 def watch_session(session: Session, interval: float) -> Watched:
@@ -66,7 +84,7 @@ def watch_session(session: Session, interval: float) -> Watched:
     sampler, told = Sampler(session.here, interval, own=True), deque[str]()
     dataplane = Dataplane(session.engine, told.append)
     worker, store = Worker(session.here, sampler, dataplane), Store(session.here.name, session.here.where)
-    return Watched(worker, store, lambda: sampler.interval, session, dataplane, told)
+    return Watched(worker, store, lambda: sampler.interval, session, dataplane, told, pace=worker.pace)
 
 
 def record(watched: Watched, recorder: Recorder) -> Watched:

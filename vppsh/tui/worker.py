@@ -76,6 +76,11 @@ class Worker:
         self._sampler.want(questions)
         self._nudge()
 
+    def pace(self, interval: float, spread: float = 0.0) -> None:
+        """How often samples are taken from now on, in seconds; see Sampler.spread."""
+        self._sampler.pace(interval, spread)
+        self._nudge()
+
     def hurry(self) -> None:
         """A sample now, also of what is asked rarely."""
         self._sampler.hurry()

@@ -108,8 +108,16 @@ class GridView(View):
     @on(GridTable.Chosen)
     def _chosen(self, event: GridTable.Chosen) -> None:
         event.stop()
-        self.opened = None if self.opened == event.key else event.key
+        self.choose(event.key)
+
+    def choose(self, key: Hashable) -> None:
+        """More about a row, or no more."""
+        self.opened = None if self.opened == key else key
         self._show_detail()
+
+    def switched(self) -> None:
+        """Rows of another target are others, though they may have the same names."""
+        self.opened = None
 
     @on(GridTable.HeadClicked)
     def _head_clicked(self, event: GridTable.HeadClicked) -> None:
@@ -160,6 +168,9 @@ class GridView(View):
             self.opened = None
         elif self.words:
             self.words = ""
+        else:
+            self.monitor.leave()
+            return
         self.show()
         self.table.focus()
 

@@ -11,6 +11,7 @@ from vppsh.tui.questions import Question
 
 if TYPE_CHECKING:
     from vppsh.tui.app import Monitor
+    from vppsh.tui.fleet import Fleet
     from vppsh.tui.store import Store
 
 
@@ -20,11 +21,18 @@ class View(Widget):
     name_      its word in the tabs
     questions  what is asked while it is in sight
     help_text  what `?` says of it
+    whole      it is about all targets, not about one
     """
 
     name_: ClassVar[str] = ""
     position: ClassVar[int] = 0
+    whole: ClassVar[bool] = False
     DEFAULT_CSS = "View { height: 1fr; }"
+
+    @classmethod
+    def of(cls, fleet: Fleet | None) -> View | None:
+        """The tab for a monitor of one target, or of several; None when it has no use there."""
+        return cls()
 
     @property
     def monitor(self) -> Monitor:
@@ -61,6 +69,9 @@ class View(Widget):
 
     def show(self) -> None:
         """Draw what is known now."""
+
+    def switched(self) -> None:
+        """The target is another one: forget what was opened, asked or chosen of the one before."""
 
     def take_focus(self) -> None:
         """Put the focus where keys are wanted."""

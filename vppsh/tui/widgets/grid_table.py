@@ -57,6 +57,9 @@ class GridTable(ScrollView, can_focus=True):
             """Whose row it is."""
             return self.table
 
+    class Moved(Message):
+        """The cursor is on another row."""
+
     class HeadClicked(Message):
         """A click on a column's title."""
 
@@ -139,6 +142,7 @@ class GridTable(ScrollView, can_focus=True):
             self.post_message(self.Chosen(self, self.key))
 
     def _place(self, number: int) -> None:
+        self.post_message(self.Moved())
         self.cursor = max(min(number, len(self._rows) - 1), 0)
         # The titles cover the first line, so a row is in sight when the line above it is as well.
         self.scroll_to_region(Region(0, self.cursor, 1, 2), animate=False, force=True)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from textual.content import Content
 from textual.widgets import Static
 
+from vppsh.tui.cluster import counts
+from vppsh.tui.fleet import Fleet
 from vppsh.tui.numbers import duration
 from vppsh.tui.questions import VERSION
 from vppsh.tui.store import Store
@@ -42,4 +44,12 @@ class StatusLine(Static):
             parts.append(f"every {duration(interval)}, {asked} took {1000 * store.cost:.0f} ms")
         else:
             parts.append("asking ...")
+        self.update(Content(" │ ".join(part for part in parts if part)))
+
+    def show_fleet(self, fleet: Fleet, paused: int | None, activity: str = "") -> None:
+        """Draw it for all targets together."""
+        self.set_class(fleet.lost == len(fleet.members), "lost")
+        self.set_class(paused is not None, "paused")
+        every = f"each asked every {duration(fleet.pace)}" if self.live else ""
+        parts = [activity, fleet.name, counts(fleet), every if paused is None else f"PAUSED, {paused} samples wait"]
         self.update(Content(" │ ".join(part for part in parts if part)))

@@ -12,10 +12,10 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from vppsh.batch import run_script
 from vppsh.engine.features.pg.interfaces import PgInterfaces
 from vppsh.errors import CommandError, ExitStatus, UsageError
 from vppsh.progress import Progress
+from vppsh.rebuilt.configure import Configured, configure
 from vppsh.startup import make_session
 from vppsh.traces.dispatch import LINK_VPP
 from vppsh.traces.groups import Path, plural
@@ -35,6 +35,7 @@ FIRST_BEHIND = "ethernet-input"
 # One node under two names: a device that has checked the checksum saves ip4-input the work.
 SAME = {"ip4-input-no-checksum": "ip4-input"}
 STREAM = "recheck"
+BY_LINES = Configured()
 
 
 def is_file(name: str) -> bool:
@@ -96,19 +97,20 @@ def main(options: argparse.Namespace, packets: list[Packet]) -> int:
         if given:
             raise UsageError(f"{options.file} is a trace, whose ways are compared: {name} goes with a capture")
     session = make_session(options.vector_size)
-    if options.config and run_script(session, options.config) is not ExitStatus.OK:
-        return ExitStatus.FAILED
+    configured = configure(session, options.config, options.node)
+    if configured.status is not ExitStatus.OK:
+        return configured.status
     report = Report()
     with Progress(options.file, len(packets)) as progress:
         for done, packet in enumerate(packets, 1):
-            recheck(session, packet, report, options.interface)
+            recheck(session, packet, report, options.interface, configured)
             progress.update(done)
-    sys.stdout.write(report.text)
+    sys.stdout.write(report.text + configured.text)
     return ExitStatus.OK if report.agree == report.packets and not report.left_out else ExitStatus.FAILED
 
 
-def recheck(session: Session, packet: Packet, report: Report, interface: str | None = None) -> None:
-    """Send one packet where it entered, and compare its ways."""
+def recheck(session: Session, packet: Packet, report: Report, interface: str | None = None, configured: Configured = BY_LINES) -> None:
+    """Send one packet where it entered, and compare its ways; `configured` tells the interfaces of the node by their numbers."""
     graph = {node.name for node in session.engine.graph}
     own = {each.name for each in session.engine.interfaces}
     recorded = packet.path
@@ -124,7 +126,7 @@ def recheck(session: Session, packet: Packet, report: Report, interface: str | N
         report.left_out[f"it entered at {node}, which is not modelled"] += 1
         return
     report.packets += 1
-    here = _send(session, node, data, interface or _received_by(session, packet))
+    here = _send(session, node, data, interface or _received_by(session, packet, configured))
     difference = compare_paths([_plain(each, own) for each in recorded[at:]], [_plain(each, own) for each in here])
     if difference is None:
         report.agree += 1
@@ -194,15 +196,26 @@ def _ip_offset(first: str, data: bytes) -> int:
     return at
 
 
-def _received_by(session: Session, packet: Packet) -> str:
-    """The generator interface with the recorded number, else the first one. Raises CommandError when there is none."""
+def _received_by(session: Session, packet: Packet, configured: Configured) -> str:
+    """The interface that a packet came by, as far as the first steps tell; else the first generator's. Raises CommandError for none."""
     engine = session.engine
+    for step in packet.steps[:2]:
+        values = step.fields.values
+        index, device = values.get("sw_if_index"), values.get("hw_if_index")
+        told = [values.get("interface")]
+        if configured.node is None:
+            told += [each.name for each in engine.interfaces if each.sw_if_index == index]
+        else:
+            told += [configured.by_index.get(index) if isinstance(index, int) else None]
+            told += [configured.by_device.get(device) if isinstance(device, int) else None]
+        for name in told:
+            if isinstance(name, str) and engine.interfaces.find(name) is not None:
+                return name
     generators = engine.get(PgInterfaces)
-    known = [each for each in engine.interfaces if generators.of(each) is not None]
+    known = [each.name for each in engine.interfaces if generators.of(each) is not None]
     if not known:
         raise CommandError("the dataplane has no packet-generator interface: create one in the file given with --config")
-    wanted = next((value for step in packet.steps[:2] if isinstance(value := step.fields.values.get("sw_if_index"), int)), None)
-    return next((each.name for each in known if each.sw_if_index == wanted), known[0].name)
+    return known[0]
 
 
 def _send(session: Session, node: str, data: bytes, interface: str) -> Path:

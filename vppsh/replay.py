@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from vppsh import recheck
-from vppsh.batch import run_script
 from vppsh.engine.buffers import HEADROOM, STRIDE
 from vppsh.engine.features.pg.interfaces import Mode, PgInterface, PgInterfaces
 from vppsh.engine.features.pg.streams import Streams
@@ -27,6 +26,7 @@ from vppsh.engine.wire.pcaprecords import Packets
 from vppsh.engine.wire.pcapwriter import PcapWriter
 from vppsh.errors import CommandError, ExitStatus, InputFileError, UsageError
 from vppsh.progress import Progress
+from vppsh.rebuilt.configure import configure
 from vppsh.startup import make_session
 
 if TYPE_CHECKING:
@@ -46,10 +46,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.description = (
         "Run the packets of a capture through a fresh dataplane, as fast as it takes them, and say what became of them. "
         "Packets are Ethernet frames or bare IP packets. A packet trace is replayed too (see docs/trace.md): its packets enter where they "
-        "did, and their ways are compared with the recorded ones."
+        "did, and their ways are compared with the recorded ones. The dataplane is configured by lines, or by what the node answered to "
+        "show commands: files with its answers, or an archive of `vppsh kube export`."
     )
-    parser.add_argument("file", metavar="FILE", help="a pcap or pcapng file, or a packet trace")
-    parser.add_argument("--config", metavar="FILE.vpp", help="execute these lines first (interfaces, routes ...)")
+    parser.add_argument("file", metavar="FILE", nargs="?", help="a pcap or pcapng file, or a packet trace")
+    parser.add_argument(
+        "--config", metavar="CONFIG", nargs="+", action="extend", default=[],
+        help="files with lines (interfaces, routes ...), or files, folders or archives with answers to show commands",
+    )  # fmt: skip
+    parser.add_argument("--node", metavar="NODE", help="which node of an archive")
+    parser.add_argument("--print-config", action="store_true", help="print the lines that answers were made into, and replay nothing")
     parser.add_argument("--interface", metavar="IF", help="where the packets come in (default: the first packet-generator interface)")
     parser.add_argument("--trace", metavar="N", type=int, default=0, help="trace the first N packets and print what they met")
     parser.add_argument("--out", metavar="OUT.pcap", help="write the packets that leave to this file")
@@ -60,14 +66,34 @@ def main(options: argparse.Namespace) -> int:
     """Replay a file; the exit status."""
     if options.trace < 0:
         raise UsageError(f"--trace {options.trace}: must not be negative")
+    if options.print_config:
+        return _print_config(options)
+    if options.file is None and len(options.config) > 1:
+        # `--config CONFIG FILE`: an option that takes several words takes the last one too.
+        options.file = options.config.pop()
+    if options.file is None:
+        raise UsageError("which FILE?")
     packets = recheck.traced_packets(options.file)
     if packets:
         return recheck.main(options, packets)
     source = PcapFile(options.file)
     session = make_session(options.vector_size)
-    if options.config and run_script(session, options.config) is not ExitStatus.OK:
-        return ExitStatus.FAILED
-    return _replay(session, source, options)
+    configured = configure(session, options.config, options.node)
+    if configured.status is not ExitStatus.OK:
+        return configured.status
+    status = _replay(session, source, options)
+    sys.stdout.write(configured.text)
+    return status
+
+
+def _print_config(options: argparse.Namespace) -> int:
+    """Print what answers are made into."""
+    session = make_session(options.vector_size)
+    configured = configure(session, options.config + ([options.file] if options.file else []), options.node)
+    if configured.recipe is None:
+        raise UsageError("--print-config: no file given with --config has answers to show commands")
+    sys.stdout.write(configured.recipe.text)
+    return configured.status
 
 
 def _replay(session: Session, source: PcapFile, options: argparse.Namespace) -> int:

@@ -70,6 +70,7 @@ class Way:
     table                the name of the table that a look-up goes on in
     mtu                  -1 where there is none
     rewrite              the bytes put in front of packets, in hexadecimal
+    index, buckets       of a load-balance
     packets, bytes       counters of a load-balance: looked up here, and by way of other routes
     """
 
@@ -82,6 +83,7 @@ class Way:
     table: str = ""
     mtu: int = -1
     rewrite: str = ""
+    index: int = -1
     buckets: int = 0
     packets: int = 0
     bytes: int = 0
@@ -140,7 +142,8 @@ def _way(first: int, last: int, text: str) -> Way:
         named = match.groupdict()
         way = Way(first, last, kind, text, named.get("next_hop") or "", named.get("interface") or "", named.get("table") or "")
         if kind is Kind.BALANCE:
-            way.buckets, way.packets, way.bytes = int(match["buckets"]), int(match["packets"]), int(match["bytes"])
+            way.index, way.buckets = int(match["index"]), int(match["buckets"])
+            way.packets, way.bytes = int(match["packets"]), int(match["bytes"])
             way.via_packets, way.via_bytes = int(match["via_packets"] or 0), int(match["via_bytes"] or 0)
         elif "mtu" in named:
             way.mtu, way.rewrite = int(match["mtu"]), match["bytes"] or ""

@@ -180,3 +180,12 @@ def test_durations_bits_and_bars() -> None:
     assert bits(125) == "1kb/s"
     assert sparkline([0, 1, 8], 5) == "   ▂█"
     assert plot([0, 4, 8], 3, 2) == ["  █", " ██"]
+
+
+def test_totals_are_the_sums_of_histories_also_when_counters_come_later() -> None:
+    track = Track(slots=4)
+    for second in range(9):
+        counters = {f"c{number}": float(second * number) for number in range(100 * second)}
+        track.feed(float(second), counters)
+        keys = [*counters, "never there"]
+        assert np.allclose(track.total(keys, 3), sum((track.history(key, 3) for key in keys), start=np.zeros(min(second, 3))))

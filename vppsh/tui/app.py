@@ -107,6 +107,8 @@ class Monitor(App[None]):
         self.watched = watched.members[0].watched if isinstance(watched, Fleet) else watched
         self._clock = clock
         self.views = all_views(self.fleet)
+        # What moves on this screen are figures; a terminal far away need not be sent anything else.
+        self.animation_level = "none"
         self._waiting: list[Sampled] | None = None
         several = self.fleet is not None and len(self.fleet.members) > 1
         self._first = next((view for view in self.views if view.whole and several), self.views[0])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,7 +25,7 @@ class Track:
         self._columns: dict[Hashable, int] = {}
         self._value = np.zeros(64)
         self._base = np.zeros(64)
-        self._rates = np.full((slots, 64), np.nan)
+        self._rates = np.zeros((slots, 64))
         self._times = np.full(slots, np.nan)
         self._readings = 0
         self._at = 0.0
@@ -50,7 +50,7 @@ class Track:
         if first:
             self._base[:] = value
             self.based_at = at
-            row[:] = np.nan
+            row[:] = 0.0
         else:
             fell = value < self._value
             self._base -= np.where(fell, self._value, 0.0)
@@ -92,7 +92,7 @@ class Track:
         """The last rates, at most so many, the latest at the end."""
         column = self._columns.get(key)
         rows = self._last(length)
-        return np.zeros(len(rows)) if column is None else np.nan_to_num(self._rates[rows, column])
+        return np.zeros(len(rows)) if column is None else self._rates[rows, column]
 
     def histories(self, keys: Sequence[Hashable], length: int) -> Floats:
         """The last rates of several counters, a row each."""
@@ -101,8 +101,13 @@ class Track:
         there = [(number, self._columns[key]) for number, key in enumerate(keys) if key in self._columns]
         if there:
             numbers, columns = (list(each) for each in zip(*there))
-            found[numbers] = np.nan_to_num(self._rates[np.ix_(rows, columns)]).T
+            found[numbers] = self._rates[np.ix_(rows, columns)].T
         return found
+
+    def total(self, keys: Iterable[Hashable], length: int) -> Floats:
+        """The last rates of several counters together, the latest at the end."""
+        columns = np.array([self._columns[key] for key in keys if key in self._columns], np.intp)
+        return self._rates[np.ix_(self._last(length), columns)].sum(axis=1)
 
     def times(self, length: int) -> Floats:
         """When the last readings were made, as `history` has them."""
@@ -118,4 +123,7 @@ class Track:
             return
         more = max(have, columns - have)
         self._value, self._base = (np.concatenate((each, np.zeros(more))) for each in (self._value, self._base))
-        self._rates = np.concatenate((self._rates, np.zeros((self._slots, more))), axis=1)
+        # Memory that is not written is not taken either, and most of the histories is not written yet.
+        rates, used = np.zeros((self._slots, have + more)), min(self._readings, self._slots)
+        rates[:used, :have] = self._rates[:used]
+        self._rates = rates

@@ -46,7 +46,8 @@ def total(store: Store, *counters: str) -> tuple[float, list[float]]:
     """The sum of counters over all interfaces, a second: now, and over the last samples."""
     known, track = store.value(INTERFACES), store.track(INTERFACES)
     keys = [(each.name, counter) for each in known.interfaces for counter in counters if counter in each.counters] if known else []
-    return sum(track.rate(key) for key in keys), sum((track.history(key, SPARK) for key in keys), start=0 * track.times(SPARK)).tolist()
+    history = track.total(keys, SPARK).tolist()
+    return history[-1] if history else 0.0, history
 
 
 def summary(store: Store, width: int = WIDE) -> list[str]:

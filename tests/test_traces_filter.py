@@ -212,3 +212,67 @@ def test_a_recorded_tunnel_is_seen_inside_and_outside() -> None:
     packets = packets_of(read(next(RECORDINGS.glob("calico/22-overlay-vxlan.txt"))))
     assert kept("inner host 11.0.0.65 and outer host 172.18.0.5 and outer dst port 4789", packets)
     assert not kept("outer host 11.0.0.65", packets)
+
+
+RETURNING = steps(
+    ("pg-input", ip4("11.0.0.65", "11.0.0.1", "8080 -> 40000", protocol="TCP")),
+    (
+        "ip4-cnat-return",
+        (
+            "  return session\n    [ in ] TCP [11.0.0.65;8080 -> 11.0.0.1;40000] node:1 lbi:2 fl:0 fib:0\n"
+            "    [rout] TCP [10.96.0.10;443 -> 11.0.0.1;40000] node:1 lbi:2 fl:0 fib:0\n"
+            "  IP6_HOP_BY_HOP_OPTIONS [0.0.0.0;0 -> 0.0.0.0;0] node:0 lbi:0 fl:0 fib:0\n"
+        ),
+    ),
+    ("drop", "  null-node: blackholed packets\n"),
+)
+TRANSLATED = steps(
+    ("pg-input", ip4("10.0.0.2", "203.0.113.2")),
+    (
+        "nat44-ed-in2out-slowpath",
+        (
+            "  NAT44_IN2OUT_ED_SLOW_PATH: sw_if_index 1, next index 10, session 0, translation result 'success' via i2of\n"
+            "  search key local 10.0.0.2:1234 remote 203.0.113.2:53 proto UDP fib 0 thread-index 0 session-index 0\n"
+            "  i2of match: saddr 10.0.0.2 sport 1234 daddr 203.0.113.2 dport 53 proto UDP fib_idx 0 "
+            "rewrite: saddr 203.0.113.100 sport 61000 txfib 0 \n"
+        ),
+    ),
+    ("drop", "  null-node: blackholed packets\n"),
+)
+NATTED = packets_of(shown(RETURNING, TRANSLATED))
+
+
+@pytest.mark.parametrize(
+    ("expression", "expected"),
+    [
+        ("host 10.96.0.10", {1}),
+        ("src host 10.96.0.10 and src port 443", {1}),
+        ("dst host 10.96.0.10", set()),
+        ("inner host 10.96.0.10", set()),
+        ("net 10.96.0.0/16", {1}),
+        ("host 203.0.113.100", {2}),
+        ("src host 203.0.113.100 and src port 61000", {2}),
+        ("dst host 203.0.113.100", set()),
+        ("port 443 or port 61000", {1, 2}),
+        ("host 0.0.0.0", set()),
+        ("proto hopopt", set()),
+    ],
+)
+def test_what_addresses_are_translated_to_is_found(expression: str, expected: set[int]) -> None:
+    assert kept(expression, NATTED) == expected
+
+
+@pytest.mark.skipif(not recordings(), reason="no recorded sessions beside the checkout")
+@pytest.mark.parametrize(
+    ("name", "expression", "nodes"),
+    [
+        ("calico/05-service-second-packet", "host 10.96.0.10", {"cnat"}),
+        ("nat/03-nat44-ed-udp", "host 203.0.113.100 and host 10.0.0.2", {"nat44-ed-in2out", "nat44-ed-out2in"}),
+    ],
+)
+def test_recorded_translations_are_found_in_both_directions(name: str, expression: str, nodes: set[str]) -> None:
+    packets = packets_of(read(RECORDINGS / f"{name}.txt"))
+    keep = compile_filter(expression)
+    found = [packet for packet in packets if keep(packet)]
+    assert all(any(node in step.node for packet in found for step in packet.steps) for node in nodes)
+    assert {packet.number for packet in packets if any("nat" in step.node for step in packet.steps)} == {packet.number for packet in found}

@@ -14,13 +14,14 @@ from types import MappingProxyType
 
 from vppsh.engine.wire.text import format_ip4_address, format_ip6_address
 from vppsh.traces.expression import Predicate, Term, Token, Tokens
-from vppsh.traces.flows import Flow, flows, packet_flows
+from vppsh.traces.flows import Flow
 from vppsh.traces.model import Packet, seconds
 from vppsh.traces.text import STAMP
+from vppsh.traces.translations import LAYERS, layered_flows, told_flows
 from vppsh.traces.verdict import Outcome, verdict
 
 CHEAP, NODES, JUDGED, SEARCHED, PARSED = range(5)
-LAYERS, DIRECTIONS = ("inner", "outer"), ("src", "dst")
+DIRECTIONS = ("src", "dst")
 OPERATORS: Mapping[str, Callable[[float, float], bool]] = MappingProxyType(
     {"<": operator.lt, "<=": operator.le, "=": operator.eq, "==": operator.eq, "!=": operator.ne, ">": operator.gt, ">=": operator.ge}
 )
@@ -90,18 +91,6 @@ def _qualified(tokens: Tokens, word: Token) -> Predicate:
     raise tokens.wrong(word, "`host', `net', `port' or (behind `inner' and `outer') a protocol")
 
 
-def _layered(packet: Packet, layer: str) -> Iterator[Flow]:
-    """The flows of a packet, or those inside or around tunnels: `outer` is the outermost header, where there is more than one."""
-    if not layer:
-        yield from packet_flows(packet)
-        return
-    located = flows(packet)
-    most = max((each.level for each in located), default=0)
-    for each in located:
-        if most and (each.level == most if layer == "outer" else each.level < most):
-            yield each.flow
-
-
 def _addresses(flow: Flow, direction: str) -> tuple[str, ...]:
     return {"src": (flow.source,), "dst": (flow.destination,)}.get(direction, (flow.source, flow.destination))
 
@@ -135,7 +124,7 @@ def _host(tokens: Tokens, layer: str, direction: str) -> Predicate:
     def check(packet: Packet) -> bool:
         if not _printed(packet, address):
             return False
-        if any(address in _addresses(flow, direction) for flow in _layered(packet, layer)):
+        if any(address in _addresses(flow, direction) for flow in told_flows(packet, layer)):
             return True
         return not layer and address in _arp(packet, direction)
 
@@ -165,7 +154,7 @@ def _net(tokens: Tokens, layer: str, direction: str) -> Predicate:
         return kind == version and first <= number <= last
 
     def check(packet: Packet) -> bool:
-        if any(within(address) for flow in _layered(packet, layer) for address in _addresses(flow, direction)):
+        if any(within(address) for flow in told_flows(packet, layer) for address in _addresses(flow, direction)):
             return True
         return not layer and any(within(address) for address in _arp(packet, direction))
 
@@ -183,7 +172,7 @@ def _port(tokens: Tokens, layer: str, direction: str) -> Predicate:
     def check(packet: Packet) -> bool:
         if needle and not _printed(packet, needle):
             return False
-        return any(port is not None and first <= port <= last for flow in _layered(packet, layer) for port in _ports(flow, direction))
+        return any(port is not None and first <= port <= last for flow in told_flows(packet, layer) for port in _ports(flow, direction))
 
     return Test(check, SEARCHED if needle else PARSED)
 
@@ -191,10 +180,10 @@ def _port(tokens: Tokens, layer: str, direction: str) -> Predicate:
 def _protocol_test(name: str, layer: str) -> Predicate:
     wanted = name.lower()
     if wanted in ("ip4", "ip6"):
-        return Test(lambda packet: any((":" in flow.source) == (wanted == "ip6") for flow in _layered(packet, layer)), PARSED)
+        return Test(lambda packet: any((":" in flow.source) == (wanted == "ip6") for flow in layered_flows(packet, layer)), PARSED)
     if wanted == "arp":
         return Test(lambda packet: any(True for _ in _arp(packet, "")), PARSED)
-    return Test(lambda packet: any(flow.protocol == wanted for flow in _layered(packet, layer)), PARSED)
+    return Test(lambda packet: any(flow.protocol == wanted for flow in layered_flows(packet, layer)), PARSED)
 
 
 def _proto(tokens: Tokens, word: Token) -> Predicate:

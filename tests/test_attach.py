@@ -50,7 +50,7 @@ def test_a_line_is_printed_byte_for_byte(tmp_path: Path) -> None:
 
 @needs_vppctl
 @pytest.mark.parametrize(
-    "line", ["show interface", "show runtime", "?", "frobnicate", "create loopback interface instance 7", "comment {x}"]
+    "line", ["show interface", "show vlib graph", "?", "frobnicate", "create loopback interface instance 7", "comment {x}"]
 )
 def test_the_same_as_vppctl(server: Server, line: str) -> None:
     done = subprocess.run([sys.executable, "-m", "vppsh", "attach", server.places[0], line], capture_output=True, cwd=ROOT, check=False)

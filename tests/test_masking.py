@@ -48,6 +48,8 @@ HARMLESS = [
     "00:00:01:123456: ip4-lookup\n  fib 0 dpo-idx 4 flow hash: 0x00000000\n  TCP: 10.0.0.1 -> 10.0.0.2\n",
     "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n",
     "passed: 100\n",
+    "wireguard create listen-port <port> private-key <key> src <IP> [generate-key]\n",
+    "wireguard peer add <wg_int> [preshared-key <psk_key>] public-key <pub_key_other>\n",
 ]
 
 

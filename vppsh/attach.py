@@ -34,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.epilog = "Exit status: 0 all went well, 1 VPP refused a line, 2 wrong usage, 3 VPP cannot be reached."
     parser.add_argument("--target", metavar="NAME=SOCKET", action="append", default=[], help="another VPP, for `@NAME LINE' and `@all'")
-    parser.add_argument("--timeout", type=_seconds, metavar="S", help="give up when an answer takes longer (default: never)")
+    parser.add_argument("--timeout", type=seconds, metavar="S", help="give up when an answer takes longer (default: never)")
     parser.add_argument("--keep-going", action="store_true", default=argparse.SUPPRESS, help="go on after a line that failed")
     add_policy(parser)
     parser.add_argument("--output", choices=("text", "json"), default="text", help="how a line's answer is printed (default: text)")
@@ -61,14 +61,15 @@ def policy_of(options: argparse.Namespace) -> Policy:
     return policy
 
 
-def _seconds(text: str) -> float:
+def seconds(text: str) -> float:
+    """A number of seconds given on the command line."""
     try:
-        seconds = float(text)
+        number = float(text)
     except ValueError:
-        seconds = 0.0
-    if not 0 < seconds < 1e6:
+        number = 0.0
+    if not 0 < number < 1e6:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds")
-    return seconds
+    return number
 
 
 def split_socket(words: list[str]) -> tuple[str | None, str]:

@@ -1,7 +1,8 @@
-"""`vppsh kube clear`, `sh` and felix's part of `log`."""
+"""`vppsh kube clear`, `sh`, felix's part of `log`, and how calicovppctl's users spell things."""
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import pty
@@ -13,7 +14,10 @@ import pytest
 
 from kube.apiserver import ApiServer
 from kube.cluster import Container, Fault, Pod
-from kube.conftest import PYTHON, ROOT, kube
+from kube.conftest import NODES, PYTHON, ROOT, kube
+from vppsh.kube import front
+from vppsh.kube.arguments import selection_of
+from vppsh.kube.captures.front import expression_of
 
 SPACE = "calico-vpp-dataplane"
 POD = "calico-vpp-node-1x"
@@ -81,3 +85,29 @@ def test_the_log_of_felix(server: ApiServer, tmp_path: Path) -> None:
     other = kube(server, "log", "node-b", "-component", "felix")
     assert other.returncode == 3
     assert "node-b: no pod with felix runs on this node" in other.stderr
+
+
+def test_what_a_command_printed_as_json(server: ApiServer) -> None:
+    done = kube(server, "sh", "--output", "json", "vpp", "node-b", stdin="echo one\necho two >&2\nexit 7\n")
+    assert done.returncode == 7
+    assert json.loads(done.stdout) == {"node": "node-b", "component": "vpp", "stdout": "one\n", "stderr": "two\n", "status": 7}
+
+
+def test_logs_as_json(server: ApiServer) -> None:
+    done = kube(server, "log", "--output", "json", "--tail", "1", "all", "agent")
+    told = sorted((json.loads(line) for line in done.stdout.splitlines()), key=lambda line: str(line["node"]))
+    assert told == [{"node": name, "component": "agent", "line": f"agent of {name}"} for name in NODES]
+
+
+def test_the_spelling_of_calicovppctl(server: ApiServer) -> None:
+    which = ["-proto", "udp", "-srcip", "10.0.0.1", "-dstip", "10.0.0.2", "-srcport", "1", "-dstport", "2", "-node", "node-a"]
+    words = ["-count", "5", "-t", "9", "-i", "memif", "-o", "x", *which]
+    parser = argparse.ArgumentParser()
+    front.add_arguments(parser)
+    for command in ("trace", "pcap", "dispatch"):
+        found = parser.parse_args([command, *words])
+        assert (found.count, found.timeout, found.interface, found.out, found.protocol) == (5, 9.0, "memif", "x", "udp")
+        assert expression_of(found).startswith("udp and ((src host 10.0.0.1 and src port 1 and ")
+        assert selection_of(found) == "node-a"
+    assert parser.parse_args(["log", "-f", "-c", "agent", "-n", "node-a"]).component == "agent"
+    assert kube(server, "sh", "-c", "vpp", "-n", "node-a", stdin="echo one").stdout == "one\n"

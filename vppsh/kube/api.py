@@ -185,6 +185,7 @@ def _configuration(settings: KubeSettings) -> Any:
     from kubernetes.client import Configuration
     from kubernetes.config import load_incluster_config, load_kube_config
     from kubernetes.config.config_exception import ConfigException
+    from yaml import YAMLError
 
     configuration = Configuration()
     if settings.kubeconfig is None and settings.context is None:
@@ -197,6 +198,13 @@ def _configuration(settings: KubeSettings) -> Any:
         load_kube_config(settings.kubeconfig, settings.context, client_configuration=configuration)
     except ConfigException as error:
         raise ClusterError(f"kubeconfig: {error}") from error
+    except YAMLError as error:  # its own words would quote the file
+        mark = getattr(error, "problem_mark", None)
+        raise ClusterError(f"kubeconfig: {mark.name}, line {mark.line + 1}: not YAML" if mark else "kubeconfig: not YAML") from None
+    except (OSError, ValueError, TypeError, AttributeError, LookupError) as error:
+        raise ClusterError(
+            f"kubeconfig: {error.strerror if isinstance(error, OSError) else 'something in it is not as it should be'}"
+        ) from None
     return configuration
 
 
@@ -261,7 +269,8 @@ def _handshake(reason: str) -> tuple[int, str]:
 def _cause(error: BaseException) -> str:
     """The innermost of an error's texts that says something."""
     text = str(getattr(error, "reason", None) or error)
-    return text.rsplit("Caused by ", maxsplit=1)[-1].strip("()") or type(error).__name__
+    text = text.rsplit("Caused by ", maxsplit=1)[-1]
+    return (text[1:-1] if text.startswith("(") and text.endswith(")") else text) or type(error).__name__
 
 
 def _node(item: Mapping[str, Any], pod: Pod | None) -> Node:

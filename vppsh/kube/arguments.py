@@ -6,6 +6,15 @@ import argparse
 
 from vppsh.errors import UsageError
 
+MOST = 1_000_000
+
+
+def count(text: str) -> int:
+    """A number of packets or lines given on the command line."""
+    if text.isascii() and text.isdigit() and 0 < int(text) < MOST:
+        return int(text)
+    raise argparse.ArgumentTypeError(f"{text!r} is not between 1 and {MOST - 1}")
+
 
 def add_nodes(parser: argparse.ArgumentParser, *, several: bool = False, default: str = "all") -> None:
     """Which nodes: by position, or as calicovppctl has it. Without a default they must be named."""

@@ -140,9 +140,13 @@ def pieces(
 
 def run(api: Api, pod: Pod, container: str, words: Sequence[str], *, stdin: bytes = b"", timeout: float | None = None) -> Completed:
     """Run a command to its end. It must not wait for the end of its input: the protocol of older clusters cannot tell it."""
+    return completed(pieces(api, pod, container, words, stdin=stdin, timeout=api.settings.request_timeout if timeout is None else timeout))
+
+
+def completed(running: Generator[tuple[bytes, bytes], None, int]) -> Completed:
+    """All that a running command prints until it ends."""
     out: list[bytes] = []
     error: list[bytes] = []
-    running = pieces(api, pod, container, words, stdin=stdin, timeout=api.settings.request_timeout if timeout is None else timeout)
     while True:
         try:
             more_out, more_error = next(running)

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
+
+from vppsh.attach import seconds
+from vppsh.errors import UsageError
 
 PREFIX = "VPPSH_KUBE_"
 
@@ -66,18 +69,21 @@ def add_settings(parser: argparse.ArgumentParser) -> None:
         metavar, text = HELP[field.name]
         default = getattr(defaults, field.name)
         note = f" (default: {default:g})" if isinstance(default, float) else f" (default: {default})" if default else ""
-        kind = float if isinstance(default, float) else str
+        kind: Callable[[str], object] = seconds if isinstance(default, float) else str
         option = f"--{field.name.replace('_', '-')}"
         group.add_argument(option, type=kind, metavar=metavar, default=argparse.SUPPRESS, help=text + note)
 
 
 def settings_of(options: argparse.Namespace, environment: Mapping[str, str] = os.environ) -> KubeSettings:
-    """The settings: `VPPSH_KUBE_NAMESPACE` and so on, then the options."""
+    """The settings: `VPPSH_KUBE_NAMESPACE` and so on, then the options. Raises UsageError."""
     chosen: dict[str, object] = {}
     for field in fields(KubeSettings):
         value = environment.get(PREFIX + field.name.upper())
         if value:
-            chosen[field.name] = float(value) if field.name == "request_timeout" else value
+            try:
+                chosen[field.name] = seconds(value) if field.name == "request_timeout" else value
+            except argparse.ArgumentTypeError as error:
+                raise UsageError(f"{PREFIX}{field.name.upper()}: {error}") from error
         if hasattr(options, field.name):
             chosen[field.name] = getattr(options, field.name)
     return KubeSettings(**chosen)  # type: ignore[arg-type]  # by name, each of its own type

@@ -43,6 +43,8 @@ _FORMS = (
     r"-----BEGIN (?:[A-Z]+ )*PRIVATE KEY-----(?P<secret>[^-]+)",
 )
 _FORM = tuple(re.compile(form, re.MULTILINE) for form in _FORMS)
+# What VPP's help has in the place of a secret.
+_PLACEHOLDER = re.compile(r"\[?<[a-z][a-z_-]*>\]?")
 _QUICK = re.compile(r"key|SK_|^[ \t]*r:|auth data|secret|psk|pass|earer|eyJ|oken", re.MULTILINE | re.IGNORECASE)
 _PEM_BEGIN, _PEM_END = b"-----BEGIN", re.compile(rb"-----END [^-\n]*-----")
 # Shorter words would turn up by chance.
@@ -75,7 +77,7 @@ class Masker:
 
     def _replace(self, found: re.Match[str]) -> str:
         secret = found["secret"]
-        if secret.startswith("<masked:") or secret.strip() in ("", "[redacted]"):
+        if secret.startswith("<masked:") or secret.strip() in ("", "[redacted]") or _PLACEHOLDER.fullmatch(secret):
             return found[0]
         start, end = found.span("secret")
         return found.string[found.start() : start] + self._mask_of(secret) + found.string[end : found.end()]

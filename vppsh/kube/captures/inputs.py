@@ -46,5 +46,5 @@ def driver(api: Api) -> str:
     except (ValueError, AttributeError, LookupError, TypeError):
         found = ""
     if not found:
-        raise UsageError(f"the config map {CONFIG} names no vppDriver: name the driver, such as af_packet, instead of {PHYSICAL}")
+        raise UsageError(f"the config map {CONFIG} names no vppDriver (name one of {', '.join(INPUTS)} instead of {PHYSICAL})")
     return found

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from vppsh.errors import ExitStatus
 from vppsh.kube.api import ClusterError
-from vppsh.kube.arguments import add_nodes, add_output, selection_of
+from vppsh.kube.arguments import add_nodes, add_output, count, selection_of
 from vppsh.kube.bundle.archive import Archive, Part
 from vppsh.kube.bundle.collect import collect_cluster, collect_node
 from vppsh.kube.bundle.contents import LINES
@@ -30,7 +30,7 @@ HELP = "write an archive with all that nodes tell"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What follows the command."""
     parser.add_argument("--out", type=Path, metavar="FILE.tar.gz", help="where to write (default: calico-vpp-export-TIME.tar.gz)")
-    parser.add_argument("--traces", type=int, default=0, metavar="N", help="also up to N packets of VPP's trace buffer")
+    parser.add_argument("--traces", type=count, default=0, metavar="N", help="also up to N packets of VPP's trace buffer")
     parser.add_argument("--insecure", action="store_true", help="leave keys, pre-shared secrets and tokens as they are")
     add_output(parser)
     add_nodes(parser, several=True)
@@ -56,7 +56,7 @@ def main(options: argparse.Namespace, cluster: Cluster) -> int:
     progress = Progress("exporting", len(nodes) * len(LINES), "lines")
     with Archive(path, None if options.insecure else Masker()) as archive, progress:
         collect_cluster(cluster.api, archive)
-        outcomes = each(nodes, lambda node: collect_node(cluster.api, archive, node, felix.get(node.name), max(options.traces, 0), step))
+        outcomes = each(nodes, lambda node: collect_node(cluster.api, archive, node, felix.get(node.name), options.traces, step))
     report(outcomes)
     _tell(options, archive, path)
     status = status_of(outcomes)

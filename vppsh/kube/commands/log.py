@@ -1,17 +1,20 @@
 """The log of VPP, of the agent or of felix, from one node, several or all.
 
-Of felix, lines with `time=` are left away: they are those of other programs in its container.
+Of felix, lines with `time=` are left away: they are those of other programs in its container. In JSON each line is an
+object on a line of its own, so that it can be read as it comes.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 import threading
 from collections.abc import Iterator
 
 from vppsh.errors import ExitStatus, VppshError
 from vppsh.kube.api import ClusterError
+from vppsh.kube.arguments import add_output, count
 from vppsh.kube.cluster import Cluster
 from vppsh.kube.model import Node, Pod
 from vppsh.targets.masking import MaskedStream, Masker
@@ -23,9 +26,10 @@ COMPONENTS = ("vpp", "agent", "felix")
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What follows the command."""
     parser.add_argument("-f", "--follow", action="store_true", help="go on with what is logged from now on")
-    parser.add_argument("--tail", type=int, metavar="N", help="only the last N lines")
-    parser.add_argument("-component", "--component", dest="component", choices=COMPONENTS, help=argparse.SUPPRESS)
+    parser.add_argument("--tail", type=count, metavar="N", help="only the last N lines")
+    parser.add_argument("-c", "-component", "--component", dest="component", choices=COMPONENTS, help=argparse.SUPPRESS)
     parser.add_argument("--insecure", action="store_true", help="show keys, pre-shared secrets and tokens")
+    add_output(parser)
     parser.add_argument("-n", "-node", "--node", dest="node_option", metavar="NODES", help=argparse.SUPPRESS)
     parser.add_argument("nodes", metavar="NODES", nargs="?", default="all", help="which nodes (default: all)")
     parser.add_argument("what", metavar="vpp|agent|felix", nargs="?", choices=COMPONENTS, default="vpp", help="whose log")
@@ -47,8 +51,9 @@ def main(options: argparse.Namespace, cluster: Cluster) -> int:
             if pod is None:
                 raise ClusterError("no pod with felix runs on this node" if what == "felix" else "no pod with VPP runs on this node")
             for line in _lines(cluster, pod, what, options, masker):
+                told = prefix + line if options.output == "text" else _object(node.name, what, line)
                 with lock:
-                    sys.stdout.buffer.write(prefix + line)
+                    sys.stdout.buffer.write(told)
                     sys.stdout.buffer.flush()
         except VppshError as error:
             failures.append(f"{node.name}: {error}")
@@ -61,6 +66,11 @@ def main(options: argparse.Namespace, cluster: Cluster) -> int:
     for failure in failures:
         sys.stderr.write(f"vppsh: {failure}\n")
     return ExitStatus.UNREACHABLE if failures else ExitStatus.OK
+
+
+def _object(node: str, component: str, line: bytes) -> bytes:
+    text = line.removesuffix(b"\n").decode("utf-8", "replace")
+    return json.dumps({"node": node, "component": component, "line": text}).encode() + b"\n"
 
 
 def _lines(cluster: Cluster, pod: Pod, what: str, options: argparse.Namespace, masker: Masker) -> Iterator[bytes]:

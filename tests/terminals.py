@@ -121,6 +121,10 @@ class Tmux:
         options = ["-e"] * colours + ["-S", "-"] * history
         return self._tmux("capture-pane", "-p", *options).rstrip("\n") + "\n"
 
+    def ask(self, form: str) -> str:
+        """What tmux knows of the terminal, in its format language."""
+        return self._tmux("display-message", "-p", form).strip()
+
     def wait(self, pattern: str, *, colours: bool = False, history: bool = False) -> str:
         """Wait until the screen matches; what it shows then."""
         return self._wait_for(pattern, colours, history, wanted=True)

@@ -105,19 +105,19 @@ def test_a_file_is_not_replaced_without_being_told(tmp_path: Path, opened: Open)
 
 
 def test_a_full_disk_ends_the_recording_and_is_told_once(tmp_path: Path, opened: Open) -> None:
-    path, told = tmp_path / "full", []
+    path, said = tmp_path / "full", ""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    recorder = FileRecorder(str(path), [("vpp", "")], 1.0, tell=told.append)
+    recorder = FileRecorder(str(path), [("vpp", "")], 1.0)
     try:
         resource.setrlimit(resource.RLIMIT_FSIZE, (1000, before[1]))
         for number in range(20):
-            recorder.write("vpp", sample(number))
+            said += recorder.write("vpp", sample(number))
         recorder.close()
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
         signal.signal(signal.SIGXFSZ, handler)
-    assert told == [f"recording stopped: {path}: File too large"]
+    assert said == f"recording stopped: {path}: File too large\n"
     assert recorder.state() == "RECORDING STOPPED"
     recording = opened(path)  # what there was room for
     assert 1 <= len(recording.entries) < 20

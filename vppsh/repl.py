@@ -6,7 +6,7 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from types import FrameType
 from typing import TYPE_CHECKING
@@ -21,7 +21,7 @@ from vppsh.prompt.screen import Screen, harmless, plain, visible_length
 from vppsh.prompt.typed import EMPTY, Kind, LineReader, Typed, lines_of
 from vppsh.session import Session
 from vppsh.shell import Shell
-from vppsh.targets.base import Answer
+from vppsh.targets.base import Answer, Target
 from vppsh.terminal import Terminal
 
 if TYPE_CHECKING:
@@ -154,12 +154,24 @@ class Repl:
     def _make(self, shell: Shell) -> Ready:
         shell.terminal = self._terminal
         shell.policy.confirm = self._confirm
+        shell.shell_context.monitor = self._monitor
         background: Background = Nothing()
         if isinstance(shell, Session):
             from vppsh.prompt.dataplane import Dataplane
 
             background = Dataplane(shell.engine, self._screen.write)
         return Ready(shell, background)
+
+    def _monitor(self, targets: Sequence[Target]) -> str:
+        """Watch targets on the whole terminal, for `%tui`; what is left to be said. Raises SystemExit when a signal wants the end."""
+        from vppsh.tui.from_prompt import watch
+
+        context = self._ready().shell.shell_context
+        context.monitor = None  # none within the monitor
+        try:
+            return watch(self._ready().shell, targets)
+        finally:
+            context.monitor = self._monitor
 
     def _confirm(self, question: str) -> bool:
         """Ask the user something; Enter and Ctrl-C mean no."""

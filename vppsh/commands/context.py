@@ -9,9 +9,12 @@ from vppsh.grammar.base import Resolver
 from vppsh.grammar.reader import Reader
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from vppsh.engine.engine import Engine
     from vppsh.session import Session
     from vppsh.shell import Shell
+    from vppsh.targets.base import Target
 
 
 class ShellContext:
@@ -19,10 +22,12 @@ class ShellContext:
 
     session  the shell that the line was typed into
     input    the reader of the command's input, for what its arguments left and for quoting it in errors
+    monitor  shows targets on the whole terminal until the user comes back; None where nobody looks at a terminal
     """
 
     def __init__(self, session: Shell) -> None:
         self.session = session
+        self.monitor: Callable[[Sequence[Target]], str] | None = None
         self.input = Reader("")
 
     def resolver(self, kind: str) -> Resolver:

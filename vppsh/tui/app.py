@@ -413,5 +413,18 @@ class Monitor(App[None]):
 
     def on_unmount(self) -> None:
         """Let go of the target, and remember the layout."""
-        (self.fleet or self.feed).stop()
+        self.let_go()
         remember(self.layout_state())
+
+    def let_go(self) -> None:
+        """End what runs beside the screen; also after a fault."""
+        (self.fleet or self.feed).stop()
+
+    @property
+    def fault(self) -> Exception | None:
+        """What ended the monitor, when that was a fault of ours."""
+        return self._exception
+
+    def _fatal_error(self) -> None:
+        """End after a fault: who runs the monitor tells it in a line, textual would in a page with the values of all variables."""
+        self._close_messages_no_wait()

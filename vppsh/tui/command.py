@@ -13,7 +13,6 @@ from vppsh.errors import ExitStatus, UsageError
 if TYPE_CHECKING:
     from vppsh.session import Session
     from vppsh.targets.base import Target
-    from vppsh.tui.app import Monitor
     from vppsh.tui.watching import Watched
 
 
@@ -71,9 +70,11 @@ def main(options: argparse.Namespace) -> int:
         raise UsageError("--force goes with --record")
     if options.samples and not (options.text or options.json):
         raise UsageError("--samples goes with --text and --json")
-    if not (options.text or options.json or (sys.stdin.isatty() and sys.stdout.isatty())):
-        raise UsageError("tui needs a terminal; --text TAB prints a tab without one")
     from vppsh.tui.recording_file import is_recording
+    from vppsh.tui.running import demand_terminal
+
+    if not (options.text or options.json):
+        demand_terminal("tui", "--text TAB prints a tab without one")
 
     path = Path(options.target).expanduser() if options.target else None
     if path is not None and is_recording(path):
@@ -96,13 +97,13 @@ def _live(options: argparse.Namespace) -> int:
         watched = watch_target(target, interval, shell_of(target, policy_of(options)))
     if not options.record:
         return _watch(watched, options)
-    said: list[str] = []
-    recorder = FileRecorder(options.record, [(watched.store.name, watched.store.where)], interval, force=options.force, tell=said.append)
+    recorder = FileRecorder(options.record, [(watched.store.name, watched.store.where)], interval, force=options.force)
     try:
         return _watch(record(watched, recorder), options)
     finally:
         recorder.close()
-        sys.stderr.write("".join(f"vppsh: {text}\n" for text in said))
+        if recorder.fault:
+            sys.stderr.write(f"vppsh: {recorder.fault}\n")
 
 
 def _watch(watched: Watched, options: argparse.Namespace) -> int:
@@ -111,8 +112,9 @@ def _watch(watched: Watched, options: argparse.Namespace) -> int:
 
         return print_tab(watched, options.text or options.json, options.samples or 2, as_json=bool(options.json))
     from vppsh.tui.app import Monitor
+    from vppsh.tui.running import run
 
-    return _shown(Monitor(watched))
+    return run(Monitor(watched))
 
 
 def _recorded(path: Path, options: argparse.Namespace) -> int:
@@ -134,17 +136,12 @@ def _recorded(path: Path, options: argparse.Namespace) -> int:
             sys.stderr.write("".join(f"vppsh: {notice}\n" for notice in recording.notices))
             return print_recorded(playback, options.text or options.json, as_json=bool(options.json))
         from vppsh.tui.player import Player
+        from vppsh.tui.running import run
         from vppsh.tui.watching import watch_recording
 
-        return _shown(Player(watch_recording(playback)[0], playback))
+        return run(Player(watch_recording(playback)[0], playback))
     finally:
         playback.stop()
-
-
-def _shown(monitor: Monitor) -> int:
-    """Let the monitor run; the exit status."""
-    monitor.run()
-    return ExitStatus.FAILED if monitor.return_code else ExitStatus.OK
 
 
 def _target(options: argparse.Namespace) -> Target:

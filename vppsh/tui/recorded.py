@@ -122,6 +122,13 @@ class Playback:
             self.recording.close()
 
     def _run(self) -> None:
+        try:
+            self._work()
+        except Exception as fault:  # noqa: BLE001 - it ends the monitor, which tells it
+            for feed in self.feeds:
+                feed.deliver(Sample(0.0, 0.0, fault=fault))
+
+    def _work(self) -> None:
         while not self._stopping:
             with self._change:
                 jumped, self._jumped, at = self._jumped, set(), self.at
@@ -267,7 +274,7 @@ class _Reader:
     def sample(self, entry: Entry, lines: Collection[str]) -> Sample:
         """A sample with the answers to these lines, if it has any."""
         replies = {line: self._reply(line, kept) for line, kept in entry.replies.items() if line in lines}
-        return Sample(entry.at, entry.taken, replies, entry.lost)
+        return Sample(entry.at, entry.taken, replies, entry.lost, entry.notices)
 
     def _reply(self, line: str, kept: Kept) -> Reply:
         number, reply = self._last.get(line, (-1, None))

@@ -7,10 +7,10 @@ JSON lines, compressed by gzip when the file's name ends in .gz:
     {"at": 812.5, "taken": 1763900000.5, "target": "vpp", "replies": {"show version": {"text": 0, "took": 0.01}}}
     {"at": 813.5, "taken": 1763900001.5, "target": "vpp", "lost": "connection refused"}
 
-`at` and `taken` are those of `Sample`; `failed` stands in a reply that is an error. A reply names its text by number: the texts
-are counted from 0 in the order in which they stand in the file, each before the first sample that has it. So a text that a target
-repeats is written once, and who opens a long recording reads the samples without the texts. What follows the last whole line of
-a file that was cut off is not read; members that a reader does not know are left.
+`at`, `taken`, `lost` and `notices` are those of `Sample`; `failed` stands in a reply that is an error. A reply names its text by
+number: the texts are counted from 0 in the order in which they stand in the file, each before the first sample that has it. So a
+text that a target repeats is written once, and who opens a long recording reads the samples without the texts. What follows the
+last whole line of a file that was cut off is not read; members that a reader does not know are left.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ import time
 import zlib
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -44,8 +45,8 @@ _HARMLESS = frozenset(question.line for question in ALWAYS)
 class Recorder(Protocol):
     """Who keeps samples; of several targets, each in a thread of its own, when there are several."""
 
-    def write(self, target: str, sample: Sample) -> None:
-        """Keep a sample of a target by its name; never raises."""
+    def write(self, target: str, sample: Sample) -> str:
+        """Keep a sample of a target by its name; what is to be said about that, a line with its newline or nothing. Never raises."""
         ...
 
     def state(self) -> str:
@@ -70,16 +71,14 @@ class FileRecorder:
         interval: float,
         *,
         force: bool = False,
-        tell: Callable[[str], None] = lambda text: None,
         wall: Callable[[], float] = time.time,
     ) -> None:
-        """Begin a file: of which targets, by name and where they are; `tell` is told a fault, once, in any thread.
+        """Begin a file: of which targets, by name and where they are.
 
         Raises UsageError when the file exists and may not be replaced, OutputFileError when it cannot be written.
         """
         self._path = Path(name).expanduser()
         self._packed = zlib.compressobj(wbits=GZIP) if self._path.suffix == ".gz" else None
-        self._tell = tell
         self._masker = Masker()
         self._lock = threading.Lock()
         self._last: dict[tuple[str, str], tuple[int, str]] = {}
@@ -103,18 +102,18 @@ class FileRecorder:
         except OSError as error:
             raise OutputFileError(f"{self._path}: {error.strerror}") from error
 
-    def write(self, target: str, sample: Sample) -> None:
+    def write(self, target: str, sample: Sample) -> str:
         """Keep a sample; a file that cannot be written any more is told of once and closed."""
         with self._lock:
-            if self.fault or self._closed:
-                return
+            if self.fault or self._closed or sample.fault is not None:
+                return ""
             try:
                 self._put(self._lines(target, sample))
             except OSError as error:
-                self.fault = f"{self._path}: {error.strerror}"
+                self.fault = f"recording stopped: {self._path}: {error.strerror}"
                 os.close(self._file)
-        if self.fault:
-            self._tell(f"recording stopped: {self.fault}")
+                return f"{self.fault}\n"
+        return ""
 
     def state(self) -> str:
         """How large the file is, or why it does not grow."""
@@ -130,10 +129,8 @@ class FileRecorder:
                 if self._packed is not None:
                     self._write(self._packed.flush(zlib.Z_FINISH))
             except OSError as error:
-                self.fault = f"{self._path}: {error.strerror}"
+                self.fault = f"recording stopped: {self._path}: {error.strerror}"
             os.close(self._file)
-        if self.fault:
-            self._tell(f"recording stopped: {self.fault}")
 
     def _lines(self, target: str, sample: Sample) -> list[dict[str, Any]]:
         """The texts that are new, and the sample."""
@@ -147,7 +144,8 @@ class FileRecorder:
                 texts.append({"text": reply.text if line in _HARMLESS else self._masker.mask(reply.text)})
             replies[line] = {"text": number, "took": reply.took} | ({"failed": True} if reply.failed else {})
         kept = {"at": sample.at, "taken": sample.taken, "target": target}
-        return [*texts, kept | ({"lost": sample.lost} if sample.lost else {"replies": replies})]
+        said = {name: text for name, text in (("lost", sample.lost), ("notices", sample.notices)) if text}
+        return [*texts, kept | said | ({} if sample.lost else {"replies": replies})]
 
     def _put(self, lines: Sequence[dict[str, Any]]) -> None:
         """Write lines, so that they can be read although the file has not ended."""
@@ -173,8 +171,8 @@ class RecordedWhileFed:
         """Begin."""
 
         def keep(sample: Sample) -> None:
-            self._recorder.write(self._name, sample)
-            deliver(sample)
+            notice = self._recorder.write(self._name, sample)
+            deliver(replace(sample, notices=sample.notices + notice) if notice else sample)
 
         self._feed.start(keep)
 

@@ -39,6 +39,7 @@ class Entry:
     target: str
     replies: dict[str, Kept]
     lost: str = ""
+    notices: str = ""
 
 
 class Recording:
@@ -176,7 +177,8 @@ def _entry(line: bytes) -> Entry | None:
             name: Kept(int(reply["text"]), float(reply["took"]), bool(reply.get("failed")))
             for name, reply in found.get("replies", {}).items()
         }
-        entry = Entry(float(found["at"]), float(found["taken"]), str(found["target"]), replies, str(found.get("lost", "")))
+        said = (str(found.get(what, "")) for what in ("lost", "notices"))
+        entry = Entry(float(found["at"]), float(found["taken"]), str(found["target"]), replies, *said)
         return entry if isfinite(entry.at) and isfinite(entry.taken) else None
     except (KeyError, TypeError, ValueError, AttributeError):
         return None

@@ -50,6 +50,7 @@ class Sample:
     replies  by line
     lost     why the target gave no answer; then there are no replies
     notices  what is to be said beside the answers: VPP was restarted, its stats segment is gone
+    fault    a fault of ours that ended the sampling
     """
 
     at: float
@@ -57,6 +58,7 @@ class Sample:
     replies: dict[str, Reply] = field(default_factory=dict)
     lost: str = ""
     notices: str = ""
+    fault: Exception | None = None
 
     @property
     def cost(self) -> float:

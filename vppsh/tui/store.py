@@ -55,7 +55,9 @@ class Store:
         self._tracks: dict[str, Track] = {}
 
     def feed(self, sample: Sample, questions: Iterable[Question]) -> None:
-        """Take a sample; the questions say how its answers are read."""
+        """Take a sample; the questions say how its answers are read. Raises the fault that it may bring."""
+        if sample.fault is not None:
+            raise sample.fault
         if isinstance(sample, Jump) and sample.store is not None:
             vars(self).update(vars(sample.store))
             return

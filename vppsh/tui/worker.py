@@ -64,6 +64,7 @@ class Worker:
         self._wait, self._wake = os.pipe()
         os.set_blocking(self._wait, False)
         os.set_blocking(self._wake, False)
+        self._closing, self._closed = threading.Lock(), False
         self._thread: threading.Thread | None = None
 
     def start(self, deliver: Callable[[Sample], None]) -> None:
@@ -98,24 +99,35 @@ class Worker:
         return future
 
     def stop(self) -> None:
-        """End the thread; an answer that does not come is not waited for."""
+        """End the thread; an answer that does not come is not waited for, a round of our own engine is. May be said again."""
         self._stopping.set()
         self._nudge()
-        self._target.interrupt()
-        if self._thread is not None:
-            self._thread.join(PATIENCE)
+        if self._thread is not None and self._thread.is_alive():
+            self._target.interrupt()
+            # Nobody else may run the engine before this thread has ended.
+            self._thread.join(None if self._dataplane is not None else PATIENCE)
             if self._thread.is_alive():  # it still has the pipe
                 return
         for _, future in self._jobs:
             future.cancel()
-        os.close(self._wait)
-        os.close(self._wake)
+        with self._closing:
+            if not self._closed:
+                self._closed = True
+                os.close(self._wait)
+                os.close(self._wake)
 
     def _nudge(self) -> None:
-        with suppress(BlockingIOError):
-            os.write(self._wake, b"!")
+        with self._closing, suppress(BlockingIOError):
+            if not self._closed:
+                os.write(self._wake, b"!")
 
     def _run(self, deliver: Callable[[Sample], None]) -> None:
+        try:
+            self._work(deliver)
+        except Exception as fault:  # noqa: BLE001 - it ends the monitor, which tells it
+            deliver(Sample(0.0, 0.0, fault=fault))
+
+    def _work(self, deliver: Callable[[Sample], None]) -> None:
         while not self._stopping.is_set():
             while self._jobs:
                 _do(*self._jobs.popleft())

@@ -67,7 +67,9 @@ def test_a_tab_without_a_screen(tmp_path: Path, vppsh) -> None:  # type: ignore[
     said = vppsh("tui", "--run", setup, "--text", "Overview", "--samples", "3", "--interval", "0.3")
     assert re.search(r"^received +[\d.]+k pps", said.stdout)
     said = vppsh("tui", "--run", setup, "--text", "nonsense")
-    assert (said.returncode, said.stderr) == (2, "vppsh: there is no tab nonsense; there are Overview, Interfaces, Graph, Errors\n")
+    assert said.returncode == 2
+    assert said.stderr.startswith("vppsh: there is no tab nonsense; there are Overview, Interfaces, Graph, Errors")
+    assert "and the tables fib4, fib6, " in said.stderr
     said = vppsh("tui", tmp_path / "nobody.sock", "--text", "errors")
     assert said.returncode == 3
     said = vppsh("tui", "--run", setup)

@@ -43,7 +43,11 @@ class Routes(Sequence[Route]):
         """The routes of these rows."""
         if isinstance(row, slice):
             return [self[each] for each in range(*row.indices(len(self)))]
-        return read_route(self._text[self._begin[row] : self._end[row]])
+        return read_route(self.text(row))
+
+    def text(self, row: int) -> str:
+        """The lines of a route, as VPP printed them."""
+        return self._text[self._begin[row] : self._end[row]]
 
     def prefix(self, row: int) -> str:
         """The prefix of a route, without the rest being read."""

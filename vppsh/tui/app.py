@@ -267,6 +267,10 @@ class Monitor(App[None]):
             self._switcher.current = event.tab.id.removeprefix("tab-")
             self._shown()
 
+    def look_again(self) -> None:
+        """The view shows something else now: ask what that needs."""
+        self._shown()
+
     def _shown(self) -> None:
         view = self.view
         if self.fleet is None:

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+from abc import abstractmethod
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from math import inf
 from typing import Any
+
+from vppsh.tui.networks import Network, narrowest, network_of
 
 
 class Tone(StrEnum):
@@ -45,9 +49,18 @@ class Row:
     tone: Tone = Tone.PLAIN
 
     def matches(self, words: Sequence[str]) -> bool:
-        """Whether all words stand in the texts of the row."""
-        text = " ".join(value for value in self.values if isinstance(value, str)).casefold()
-        return all(word in text for word in words)
+        """Whether all words stand in the texts of the row, an address also in a prefix or range that covers it."""
+        text = " ".join(self.texts).casefold()
+        return all(word in text or ((network := network_of(word)) is not None and self.narrowest(network) is not None) for word in words)
+
+    @property
+    def texts(self) -> list[str]:
+        """Its values that are texts."""
+        return [value for value in self.values if isinstance(value, str)]
+
+    def narrowest(self, network: Network) -> int | None:
+        """How wide the narrowest of its networks is that has addresses in common with this one; None when it has none."""
+        return narrowest(self.texts, network)
 
 
 @dataclass(frozen=True)
@@ -58,12 +71,36 @@ class Order:
     descending: bool = False
 
 
-def arranged(rows: Iterable[Row], order: Order, words: str = "") -> list[Row]:
-    """The rows that have the words, sorted; rows of one value keep their order."""
+class Table(Sequence[Row]):
+    """Rows that know how to sort and filter themselves, because they are too many to be looked at one by one."""
+
+    @abstractmethod
+    def arranged(self, order: Order, words: str = "") -> Sequence[Row]:
+        """See the function of this name."""
+
+    @abstractmethod
+    def position(self, key: Hashable) -> int | None:
+        """See the function of this name."""
+
+
+def arranged(rows: Iterable[Row], order: Order, words: str = "") -> Sequence[Row]:
+    """The rows that have the words, sorted; rows of one value keep their order. Behind an address, the narrowest networks come first."""
+    if isinstance(rows, Table):
+        return rows.arranged(order, words)
     wanted = words.casefold().split()
     kept = [row for row in rows if row.matches(wanted)] if wanted else list(rows)
     kept.sort(key=lambda row: row.values[order.column], reverse=order.descending)
+    for network in filter(None, map(network_of, wanted)):
+        widths = {row.key: row.narrowest(network) for row in kept}
+        kept.sort(key=lambda row: inf if (width := widths[row.key]) is None else width)
     return kept
+
+
+def position(rows: Sequence[Row], key: Hashable) -> int | None:
+    """Where the row is that is about something; None when there is none."""
+    if isinstance(rows, Table):
+        return rows.position(key)
+    return next((number for number, row in enumerate(rows) if row.key == key), None)
 
 
 def widths(columns: Sequence[Column], width: int) -> list[int]:

@@ -37,7 +37,7 @@ def top_interfaces(store: Store) -> list[Row]:
     return rows[:TOP]
 
 
-def top_errors(store: Store) -> list[Row]:
+def top_errors(store: Store) -> Sequence[Row]:
     """The counters that move, by their rates."""
     return arranged(ErrorsReport().rows(store), ErrorsReport.order)[:TOP]
 

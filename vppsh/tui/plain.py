@@ -8,9 +8,9 @@ from collections.abc import Callable, Sequence
 
 from vppsh.errors import ExitStatus, TargetError, UsageError
 from vppsh.tui import grid, overview
-from vppsh.tui.questions import Question
+from vppsh.tui.questions import Question, no_counters
 from vppsh.tui.recorded import Playback, state_at
-from vppsh.tui.report import Report, all_reports
+from vppsh.tui.report import Report, all_reports, all_tables
 from vppsh.tui.sampling import Sample
 from vppsh.tui.store import Store
 from vppsh.tui.watching import Watched
@@ -18,15 +18,18 @@ from vppsh.tui.watching import Watched
 
 def print_tab(watched: Watched, name: str, samples: int, *, as_json: bool) -> int:
     """Take so many samples, then print a tab; the exit status. Raises UsageError when there is no such tab."""
-    questions, text = _tab(name, as_json)
+    questions, readable, text = _tab(name, as_json)
+    if all(question.counters is no_counters for question in questions):
+        samples = 1  # without counters there are no rates to wait for
     arrived: queue.SimpleQueue[Sample] = queue.SimpleQueue()
     watched.feed.want(questions)
+    watched.feed.hurry()  # who names a table wants it, however big it is
     watched.feed.start(arrived.put)
     try:
         while watched.store.samples < samples:
             sample = arrived.get()
             sys.stderr.write(sample.notices)
-            watched.store.feed(sample, questions)
+            watched.store.feed(sample, readable)
             if watched.store.lost:
                 raise TargetError(watched.store.lost)
     finally:
@@ -36,8 +39,8 @@ def print_tab(watched: Watched, name: str, samples: int, *, as_json: bool) -> in
 
 def print_recorded(playback: Playback, name: str, *, as_json: bool) -> int:
     """Print a tab as it was at the time of a playback; the exit status. Raises UsageError when there is no such tab."""
-    questions, text = _tab(name, as_json)
-    return _write(state_at(playback, playback.recording.targets[0], questions), questions, text)
+    questions, readable, text = _tab(name, as_json)
+    return _write(state_at(playback, playback.recording.targets[0], readable), questions, text)
 
 
 def _write(store: Store, questions: Sequence[Question], text: Callable[[Store], str]) -> int:
@@ -48,15 +51,16 @@ def _write(store: Store, questions: Sequence[Question], text: Callable[[Store], 
     return ExitStatus.OK
 
 
-def _tab(name: str, as_json: bool) -> tuple[Sequence[Question], Callable[[Store], str]]:
-    """What a tab asks, and what makes its text."""
+def _tab(name: str, as_json: bool) -> tuple[Sequence[Question], Sequence[Question], Callable[[Store], str]]:
+    """What a tab or a table asks, whose answers it reads, and what makes its text."""
     if name.casefold() == overview.NAME.casefold():
-        return overview.QUESTIONS, overview.as_json if as_json else overview.as_text
-    found = next((report for report in all_reports() if report.name.casefold() == name.casefold()), None)
+        return overview.QUESTIONS, overview.QUESTIONS, overview.as_json if as_json else overview.as_text
+    reports, tables = all_reports(), all_tables()
+    found = next((report for report in (*reports, *tables) if report.name.casefold() == name.casefold()), None)
     if found is None:
-        names = ", ".join([overview.NAME, *(report.name for report in all_reports())])
-        raise UsageError(f"there is no tab {name}; there are {names}")
-    return found.questions, lambda store: _text(found, store, as_json)
+        names = ", ".join([overview.NAME, *(report.name for report in reports)])
+        raise UsageError(f"there is no tab {name}; there are {names}, and the tables {', '.join(report.name for report in tables)}")
+    return found.questions, found.readable, lambda store: _text(found, store, as_json)
 
 
 def _text(report: Report, store: Store, as_json: bool) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
+from concurrent.futures import Future
 from typing import ClassVar
 
 from textual import on
@@ -10,8 +11,10 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.content import Content
+from textual.message import Message
 from textual.widgets import Input, Static
 
+from vppsh.targets.base import Answer
 from vppsh.tui.grid import Order, Row, arranged, as_json, as_text
 from vppsh.tui.questions import Question
 from vppsh.tui.report import Report
@@ -19,8 +22,26 @@ from vppsh.tui.screens.view import View
 from vppsh.tui.widgets.grid_table import GridTable
 
 
+def _said(line: str, future: Future[Answer]) -> str:
+    """What a line was answered, or why it was not."""
+    error = future.exception() if not future.cancelled() else None
+    if future.cancelled() or error is not None:
+        return f"{line}: {error or 'the monitor ends'}"
+    return future.result().text
+
+
 class GridView(View):
     """One report."""
+
+    class Arranged(Message):
+        """Other rows are in sight than before."""
+
+    class Told(Message):
+        """The target's own answer about a row."""
+
+        def __init__(self, key: Hashable, text: str) -> None:
+            super().__init__()
+            self.key, self.text = key, text
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("slash", "filter", "Filter"),
@@ -30,7 +51,8 @@ class GridView(View):
         Binding("escape", "back", "Back", show=False),
     ]
     DEFAULT_CSS = """
-    GridView > Input { height: 1; border: none; padding: 0; display: none; }
+    GridView > Input, GridView > Input:focus { height: 1; border: none; padding: 0; }
+    GridView > Input { display: none; }
     GridView > Input.wanted { display: block; }
     GridView > VerticalScroll { height: 60%; border-top: solid $primary; display: none; padding: 0 1; }
     GridView > VerticalScroll.wanted { display: block; }
@@ -47,7 +69,8 @@ class GridView(View):
         self._field = Input(placeholder="words that a row must have; up and down: earlier ones; Escape: none", select_on_focus=False)
         self._text = Static(markup=False)
         self._panel = VerticalScroll(self._text, can_focus=False)
-        self._known: list[Row] = []
+        self._known: Sequence[Row] = []
+        self._told: dict[Hashable, str] = {}
         self._history: list[str] = []
         self._back = 0
 
@@ -60,6 +83,11 @@ class GridView(View):
     def questions(self) -> tuple[Question, ...]:
         """The report's questions."""
         return self.report.questions
+
+    @property
+    def readable(self) -> tuple[Question, ...]:
+        """The report's, too."""
+        return self.report.readable
 
     @property
     def help_text(self) -> str:
@@ -78,14 +106,20 @@ class GridView(View):
         self._arrange()
         self._show_detail()
 
-    def rows(self) -> list[Row]:
+    def rows(self) -> Sequence[Row]:
         """The rows as they are filtered and sorted."""
         return arranged(self._known, self.order, self.words)
 
     def _arrange(self) -> None:
         """Draw what was known already, in its order and as it is filtered."""
-        self.table.empty = "; ".join(self.store.refusals(self.questions)) or self.report.empty
+        self.table.empty = "no row has these words" if len(self._known) else self.report.nothing(self.store)
         self.table.show_rows(self.rows(), self.order)
+        self.post_message(self.Arranged())
+
+    @property
+    def known_rows(self) -> Sequence[Row]:
+        """All rows, whatever the filter."""
+        return self._known
 
     def take_focus(self) -> None:
         """Keys go to the table."""
@@ -94,15 +128,37 @@ class GridView(View):
     def _show_detail(self) -> None:
         self._panel.set_class(self.opened is not None, "wanted")
         if self.opened is not None:
-            lines = self.report.detail(self.store, self.opened, max(self.size.width - 4, 20))
-            self._text.update(Content("\n".join(lines)))
+            self._text.update(Content("\n".join(self._detail(max(self.size.width - 4, 20)))))
+
+    def _detail(self, width: int) -> list[str]:
+        """What is known of the row that is open, and what the target said of it."""
+        assert self.opened is not None
+        lines = self.report.detail(self.store, self.opened, width)
+        return lines + self._told.get(self.opened, "").splitlines()
+
+    def _open(self, key: Hashable | None) -> None:
+        """More about a row, or no more; the target is asked for what is not known here."""
+        self.opened = key
+        self._told.clear()
+        line = self.report.more(key) if key is not None else ""
+        if line:
+            self._told[key] = f"{line} ..."
+            self.monitor.feed.ask(line).add_done_callback(lambda future: self.post_message(self.Told(key, _said(line, future))))
+        self._show_detail()
+
+    @on(Told)
+    def _answered(self, event: Told) -> None:
+        event.stop()
+        if event.key in self._told:
+            self._told[event.key] = event.text
+            self._show_detail()
 
     def drill(self, key: Hashable) -> None:
         """More about one row."""
         self.everything = True
         self.words = ""
-        self.opened = key
         self.show()
+        self._open(key)
         self.table.go_to(key)
 
     @on(GridTable.Chosen)
@@ -112,12 +168,12 @@ class GridView(View):
 
     def choose(self, key: Hashable) -> None:
         """More about a row, or no more."""
-        self.opened = None if self.opened == key else key
-        self._show_detail()
+        self._open(None if self.opened == key else key)
 
     def switched(self) -> None:
         """Rows of another target are others, though they may have the same names."""
         self.opened = None
+        self._told.clear()
 
     @on(GridTable.HeadClicked)
     def _head_clicked(self, event: GridTable.HeadClicked) -> None:
@@ -211,7 +267,7 @@ class GridView(View):
         """The rows, and the detail if it is open."""
         text = as_text(self.report.columns, self.rows())
         if self.opened is not None:
-            text += "\n" + "".join(f"{line.rstrip()}\n" for line in self.report.detail(self.store, self.opened, 100))
+            text += "\n" + "".join(f"{line.rstrip()}\n" for line in self._detail(100))
         return text
 
     def as_json(self) -> str:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
+from textual.dom import DOMNode
 from textual.widget import Widget
 
 from vppsh.tui.questions import Question
@@ -66,6 +67,12 @@ class View(Widget):
     def help_text(self) -> str:
         """What `?` says of it."""
         return ""
+
+    @property
+    def keyed(self) -> Sequence[DOMNode]:
+        """Whose keys are explained, the innermost first."""
+        inner = [node for node in self.query("*") if node.can_focus and node.display]
+        return *inner[:1], self
 
     def show(self) -> None:
         """Draw what is known now."""

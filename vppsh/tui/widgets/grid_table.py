@@ -13,12 +13,12 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from vppsh.tui.grid import Column, Order, Row, cell, widths
+from vppsh.tui.grid import Column, Order, Row, cell, position, widths
 
 GAP = " "
 
 
-class GridTable(ScrollView, can_focus=True):
+class GridTable(ScrollView, can_focus=True, inherit_bindings=False):
     """Rows with a cursor that stays on its row when rows come, go or are sorted."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -90,7 +90,8 @@ class GridTable(ScrollView, can_focus=True):
         before, at = self.key, self.cursor
         self._rows, self._order = rows, order
         if before is not None and not (at < len(rows) and rows[at].key == before):
-            at = next((number for number, row in enumerate(rows) if row.key == before), at)
+            found = position(rows, before)
+            at = at if found is None else found
         self.cursor = max(min(at, len(rows) - 1), 0)
         size = Size(self.size.width, len(rows) + 1)
         if size != self.virtual_size:
@@ -99,7 +100,7 @@ class GridTable(ScrollView, can_focus=True):
 
     def go_to(self, key: Hashable) -> None:
         """Put the cursor on a row, if it is there."""
-        number = next((number for number, row in enumerate(self._rows) if row.key == key), None)
+        number = position(self._rows, key)
         if number is not None:
             self._place(number)
 

@@ -46,8 +46,7 @@ class HelpScreen(ModalScreen[None]):
     def compose(self) -> ComposeResult:
         """The page."""
         view = self._view
-        inner = [node for node in view.query("*") if node.can_focus and node.display]
-        keys = "\n".join(f"  {key:<10} {text}" for key, text in keys_of(*inner[:1], view, self._monitor) if text)
+        keys = "\n".join(f"  {key:<10} {text}" for key, text in keys_of(*view.keyed, self._monitor) if text)
         asked = "\n".join(f"  {question.line}" for question in view.questions) or "  nothing by itself"
         more = f"\n\n{self._monitor.help_text}" if self._monitor.help_text else ""
         with VerticalScroll():

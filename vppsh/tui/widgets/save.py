@@ -19,7 +19,7 @@ class SaveScreen(ModalScreen[str | None]):
     DEFAULT_CSS = """
     SaveScreen { align: center middle; }
     SaveScreen > Vertical { width: 70%; height: auto; border: round $primary; padding: 0 1; background: $surface; }
-    SaveScreen Input { border: none; height: 1; }
+    SaveScreen Input, SaveScreen Input:focus { border: none; height: 1; }
     """
 
     def __init__(self, name: str) -> None:

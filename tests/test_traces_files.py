@@ -230,3 +230,12 @@ def test_progress_is_told_in_bytes(tmp_path: Path) -> None:
         assert file.size == path.stat().st_size
     assert told == sorted(told)
     assert told
+
+
+def test_what_is_neither_text_nor_capture_is_refused_and_not_printed(tmp_path: Path) -> None:
+    path = tmp_path / "program"
+    path.write_bytes(bytes(range(256)) * 40)
+    with pytest.raises(InputFileError, match="neither a text nor a capture"):
+        packets(path)
+    path.write_bytes(b"\x1b[1mvpp#\x1b[0m show trace\x00\r\n" * 40 + shown(forwarded()).encode() + "\N{SNOWMAN}".encode())
+    assert len(packets(path)) == 1

@@ -15,7 +15,7 @@ mean different things at different nodes, by patterns of node names. `deciding.t
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from fnmatch import fnmatchcase
@@ -97,6 +97,7 @@ class Knowledge:
         self.reasons = tuple(reasons)
         self.deciding = tuple(deciding)
         self._silent = tuple(silent)
+        self._decided: dict[tuple[str, str], tuple[Deciding, ...]] = {}
         self._by_text: dict[str, list[Reason]] = {}
         for reason in self.reasons:
             self._by_text.setdefault(reason.text, []).append(reason)
@@ -117,9 +118,12 @@ class Knowledge:
         found = [reason for reason in self.reasons if icmp in reason.icmp]
         return next((reason for reason in found if reason.text.startswith(f"ip{version} ")), found[0] if found else None)
 
-    def decided_by(self, node: str, text: str) -> Iterator[Deciding]:
+    def decided_by(self, node: str, text: str) -> tuple[Deciding, ...]:
         """What a node may have decided by when it counted this text, the most telling first."""
-        return (each for each in self.deciding if each.fits(node, text))
+        known = self._decided.get((node, text))
+        if known is None:
+            known = self._decided[node, text] = tuple(each for each in self.deciding if each.fits(node, text))
+        return known
 
     def search(self, words: str) -> list[Reason]:
         """Reasons whose text has these words in it, whatever the case; one that is the text itself is the only answer."""

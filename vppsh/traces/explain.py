@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from textwrap import wrap
 from types import MappingProxyType
 from typing import Any
@@ -97,6 +97,20 @@ class Explanation:
 
 def explain(packet: Packet, ask: Ask | None = None) -> Explanation:
     """Why a packet fared as it did. With `ask`, the object that decided is looked up."""
+    found, reason, fitting, facts = _told(packet)
+    ending = found.verdict.ending
+    return replace(
+        found,
+        seen=_seen(packet, ending, fitting, facts),
+        shown=(ask(found.show) or "").strip("\n") if ask is not None and found.show else "",
+        causes=tuple([_own(line, facts) for line in reason.causes]) if reason is not None else (),
+        check=tuple([_own(line, facts) for line in reason.check]) if reason is not None else (),
+        way=_way(packet, found.position if ending.outcome in (Outcome.DROPPED, Outcome.PUNTED) else ending.step),
+    )
+
+
+def _told(packet: Packet) -> tuple[Explanation, Reason | SilentDrop | None, list[Deciding], dict[str, Value]]:
+    """What packets are told apart by: the explanation without the rest, and what the rest is made of."""
     found = verdict(packet)
     ending = found.ending
     position = deciding_step(packet, ending)
@@ -107,20 +121,8 @@ def explain(packet: Packet, ask: Ask | None = None) -> Explanation:
     fitting = _fitting(node, ending, text)
     deciding = next((each for each in fitting if each.what and _complete(f"{each.what} {each.show}", facts)), None)
     show = _filled(deciding.show, facts) if deciding is not None else ""
-    return Explanation(
-        packet,
-        found,
-        position,
-        node,
-        why=_why(ending, reason, node),
-        seen=_seen(packet, ending, fitting, facts),
-        decided=_filled(deciding.what, facts) if deciding is not None else "",
-        show=show,
-        shown=(ask(show) or "").strip("\n") if ask is not None and show else "",
-        causes=tuple([_own(line, facts) for line in reason.causes]) if reason is not None else (),
-        check=tuple([_own(line, facts) for line in reason.check]) if reason is not None else (),
-        way=_way(packet, position if ending.outcome in (Outcome.DROPPED, Outcome.PUNTED) else ending.step),
-    )
+    decided = _filled(deciding.what, facts) if deciding is not None else ""
+    return Explanation(packet, found, position, node, _why(ending, reason, node), decided=decided, show=show), reason, fitting, facts
 
 
 def _reason(packet: Packet, ending: Ending, position: int, facts: Mapping[str, Value]) -> Reason | SilentDrop | None:
@@ -213,7 +215,8 @@ def show_explanations(
 ) -> Iterator[str]:
     """Explanations as text, the most frequent first; packets that ended alike are told together. With a number, of that packet only."""
     alike: dict[tuple[str, str, str], _Alike] = {}
-    for own, found in explained(packets, number, None):
+    for own, packet in _numbered(packets, number):
+        found = _told(packet)[0]
         each = alike.setdefault((str(found.verdict), found.why, found.decided), _Alike(found, []))
         each.packets += 1
         if len(each.numbers) <= NUMBERS:
@@ -221,6 +224,7 @@ def show_explanations(
     ordered = sorted(alike.values(), key=lambda each: -each.packets)
     answers: dict[str, str] = {}
     for each in ordered[:limit]:
+        each.first = explain(each.first.packet)
         show = each.first.show
         if ask is not None and show and show not in answers:
             answers[show] = (ask(show) or "").strip("\n")
@@ -301,7 +305,12 @@ def explanation_value(number: int, found: Explanation) -> dict[str, Any]:
 
 def explained(packets: Iterable[Packet], number: int | None = None, ask: Ask | None = None) -> Iterator[tuple[int, Explanation]]:
     """Explanations of packets, or of the one with a number, each with its number: where a trace has none, its place."""
+    return ((own, explain(packet, ask)) for own, packet in _numbered(packets, number))
+
+
+def _numbered(packets: Iterable[Packet], number: int | None) -> Iterator[tuple[int, Packet]]:
+    """Packets with their numbers or places; the one with a number, if that is given."""
     for position, packet in enumerate(packets, 1):
         own = position if packet.number is None else packet.number
         if number is None or own == number:
-            yield own, explain(packet, ask)
+            yield own, packet

@@ -23,6 +23,9 @@ from vppsh.traces.text import BLOCK, Item, read_text
 
 # Every packet that has a trace: `show trace` stops at 50 of each thread unless told otherwise.
 SHOW = "show trace max 1000000"
+# Control characters that neither texts nor terminals have; where they are more than few, it is no text.
+UNPRINTED = bytes({*range(32)} - set(b"\0\a\b\t\n\v\f\r\x1b"))
+SAMPLE, ENOUGH, ODD_SHARE = 4096, 64, 0.05
 GZIP = b"\x1f\x8b"
 OTHER_COMPRESSED = (
     (b"\x28\xb5\x2f\xfd", "zstd-compressed: unzstd it first"),
@@ -94,6 +97,8 @@ class TraceFile:
                 yield from self._captured()
             elif begin.lstrip().startswith(JSON_BEGIN):
                 yield from read_lines(self._lines(), self.name)
+            elif _is_binary(_peek(self._stream, SAMPLE)):
+                raise InputFileError(f"{self.name}: neither a text nor a capture")
             else:
                 yield from read_text(self._blocks(), self.name)
         except (EOFError, zlib.error, gzip.BadGzipFile) as error:
@@ -213,6 +218,11 @@ def _size(stream: io.BufferedReader) -> int:
         return 0
 
 
-def _peek(stream: io.BufferedReader) -> bytes:
+def _peek(stream: io.BufferedReader, most: int = 64) -> bytes:
     """The first bytes of a stream, which stay in it."""
-    return stream.peek(16)[:64]
+    return stream.peek(16)[:most]
+
+
+def _is_binary(begin: bytes) -> bool:
+    """Whether bytes are no text, whatever a terminal may have left in one."""
+    return len(begin) >= ENOUGH and len(begin.translate(None, UNPRINTED)) < len(begin) * (1 - ODD_SHARE)

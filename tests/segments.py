@@ -11,8 +11,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from vppsh.engine.engine import Engine
-from vppsh.engine.interface_format import combined_counters, simple_counters
 from vppsh.targets.stats_segment import Kind
 
 # Where a VPP would have it mapped; VPP's heap begins a page behind the header.
@@ -148,27 +146,3 @@ def handed_out(path: Path, segment: Segment) -> Iterator[None]:
         listener.close()
         thread.join(10)
         path.unlink(missing_ok=True)
-
-
-def publish(engine: Engine, segment: Segment) -> None:
-    """Put an engine's counters into a segment, under the names that VPP gives them."""
-    table = engine.errors
-    with segment.changing():
-        segment.simple("/node/errors", table.counts.tolist())
-        for node in engine.graph:
-            for at, each in enumerate(table.of_node(node.name) if node.spec.errors_of is None else ()):
-                segment.symlink(f"/err/{node.name}/{each.spec.name}", "/node/errors", node.error_base + at)
-        refresh(engine, segment)
-
-
-def refresh(engine: Engine, segment: Segment) -> None:
-    """The same again, for an engine whose nodes are those that they were."""
-    interfaces = engine.interfaces
-    with segment.changing():
-        segment.simple("/node/errors", engine.errors.counts.tolist())
-        for name, both in combined_counters(interfaces):
-            segment.combined(f"/if/{name}", list(zip(both.packets.tolist(), both.bytes.tolist())))
-        for name, counter in simple_counters(interfaces):
-            segment.simple(f"/if/{name}", counter.value.tolist())
-        names = {each.sw_if_index: each.name for each in interfaces.by_name}
-        segment.names("/if/names", [names.get(index, "deleted") for index in range(max(names) + 1)])

@@ -28,9 +28,9 @@ needs_socat = pytest.mark.skipif(shutil.which("socat") is None, reason="socat is
 
 
 @contextmanager
-def serving(path: Path) -> Iterator[Server]:
+def serving(path: Path, stats: Path | None = None) -> Iterator[Server]:
     """A server in a thread of this process."""
-    server = Server(make_session(), str(path))
+    server = Server(make_session(), str(path), stats=None if stats is None else str(stats))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     try:

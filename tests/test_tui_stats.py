@@ -13,11 +13,10 @@ from pathlib import Path
 
 import pytest
 from monitors import SETUP, screen, until
-from segments import Segment, handed_out, publish
+from segments import Segment, handed_out
 from serving import serving
 
 from vppsh.cli import main
-from vppsh.engine.engine import Engine
 from vppsh.targets.cli_socket import SocketTarget
 from vppsh.targets.counters import CounterTarget
 from vppsh.tui.app import Monitor
@@ -28,19 +27,18 @@ MADE_UP = 123_456
 
 
 @contextmanager
-def published(folder: Path) -> Iterator[tuple[Engine, Segment]]:
-    """A dataplane with interfaces, whose segment has counters that the CLI has not, so that it can be told which was read."""
-    segment = Segment(16 << 20)
-    with serving(folder / "cli.sock") as server, handed_out(folder / "stats.sock", segment):
+def published(folder: Path) -> Iterator[Segment]:
+    """A dataplane, and a segment with counters that its CLI has not, so that it can be told which was read."""
+    segment = Segment(1 << 20)
+    with serving(folder / "cli.sock"), handed_out(folder / "stats.sock", segment):
         cli = SocketTarget(str(folder / "cli.sock"))
         for line in SETUP.splitlines():
             assert not cli.execute(line).failed, line
-        while "null-node" not in cli.execute("show errors").text:
-            pass
         cli.close()
-        publish(server._engine, segment)
-        segment.count("/if/drops", 0, 1, MADE_UP)
-        yield server._engine, segment
+        segment.simple("/node/errors", [0] * 10)
+        segment.names("/if/names", ["local0", "pg0", "pg1"])
+        segment.simple("/if/drops", [0, MADE_UP])
+        yield segment
     segment.close()
 
 
@@ -60,7 +58,7 @@ def test_the_first_line_tells_where_figures_come_from(tmp_path: Path, monkeypatc
             await until(pilot, lambda: any("version 0 of the stats segment" in line for line in screen(pilot)))
             await until(pilot, lambda: "1 lines of CLI took" in screen(pilot)[0])
 
-    with published(tmp_path) as (_, segment):
+    with published(tmp_path) as segment:
         asyncio.run(look())
 
 

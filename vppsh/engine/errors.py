@@ -48,6 +48,10 @@ class ErrorTable:
                     break
                 self._owners[index] = node
 
+    def __iter__(self) -> Iterator[tuple[str, ErrorSpec]]:
+        """The owning node's name and the declaration of each error, by index."""
+        return zip(self._owners, self._specs, strict=True)
+
     def spec(self, index: int) -> tuple[str, ErrorSpec]:
         """The owning node's name and the declaration of an error index."""
         return self._owners[index], self._specs[index]

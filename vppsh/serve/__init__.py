@@ -6,6 +6,7 @@
     keyboard  which bytes are which key
     editing   the line being typed in character mode, drawn as VPP draws it
     pager     long answers a page at a time, as VPP shows them
+    stats     counters in shared memory, for clients of VPP's stats segment; segment lays them out
     output    bytes on their way to the client
 
 What goes over the socket is that of VPP's vlib/unix/cli.c, byte for byte as far as clients can tell.

@@ -35,6 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--listen", type=_address, metavar="[HOST:]PORT",
         help="listen at a TCP port, as VPP's `cli-listen' (default host: localhost); no Unix socket then, unless --cli-sock is given, too",
     )  # fmt: skip
+    parser.add_argument("--stats", metavar="PATH", help="publish counters at this socket, for clients of VPP's stats segment")
     parser.add_argument("--config", metavar="FILE.vpp", help="execute these lines first")
 
 
@@ -59,7 +60,7 @@ def main(options: argparse.Namespace) -> int:
         status = run_script(session, options.config)
         if status is not ExitStatus.OK and not getattr(options, "keep_going", False):
             return status
-    server = Server(session, *places)
+    server = Server(session, *places, stats=options.stats)
     if options.listen is not None and not is_loopback(options.listen):
         sys.stderr.write("vppsh: whoever reaches this port may type any line: there is no password and no encryption\n")
     with server.ended_by_signals():

@@ -52,7 +52,7 @@ def listen(where: str) -> Listener:
     """Listen at a path or at HOST:PORT, `localhost` being 127.0.0.1; raises OutputFileError when that is not possible."""
     address = tcp_address(where)
     try:
-        return _at_path(where) if address is None else _at_port(address)
+        return at_path(where) if address is None else _at_port(address)
     except OSError as error:
         raise OutputFileError(f"{where}: {error.strerror or error}") from error
 
@@ -62,14 +62,14 @@ def is_loopback(address: TcpAddress) -> bool:
     return address.host in ("localhost", "::1") or address.host.startswith("127.")
 
 
-def _at_path(path: str) -> Listener:
-    """At a path; the socket that an ended process left there is taken away."""
-    server = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+def at_path(path: str, kind: socket.SocketKind = socket.SOCK_STREAM) -> Listener:
+    """At a path; the socket that an ended process left there is taken away. Raises OutputFileError."""
+    server = socket.socket(socket.AF_UNIX, kind | socket.SOCK_NONBLOCK)
     try:
         with suppress(FileNotFoundError):
             if not stat.S_ISSOCK(Path(path).lstat().st_mode):
                 raise OutputFileError(f"{path}: exists and is not a socket")
-            with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+            with socket.socket(socket.AF_UNIX, kind) as probe:
                 try:
                     probe.connect(path)
                 except ConnectionRefusedError:
@@ -83,6 +83,9 @@ def _at_path(path: str) -> Listener:
             os.umask(before)
         server.listen(BACKLOG)
         return Listener(server, path, Path(path).stat().st_ino)
+    except OSError as error:
+        server.close()
+        raise OutputFileError(f"{path}: {error.strerror or error}") from error
     except BaseException:
         server.close()
         raise

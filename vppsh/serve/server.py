@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 from vppsh.prompt.dataplane import Dataplane
 from vppsh.serve.client import MOST_WAITING, Client, new_terminal
 from vppsh.serve.listening import Listener, listen
+from vppsh.serve.stats import StatsListener
 from vppsh.session import Answer, Session
 
 if TYPE_CHECKING:
@@ -38,10 +39,10 @@ class Server:
     sessions  those of the clients that are connected
     """
 
-    def __init__(self, first: Session, *places: str) -> None:
-        """Listen at paths or HOST:PORT; `first` is a session of the engine, whose tree of commands all share.
+    def __init__(self, first: Session, *places: str, stats: str | None = None) -> None:
+        """Listen at paths or HOST:PORT, and for readers of counters at a path `stats`.
 
-        Raises OutputFileError when one of them cannot be used.
+        `first` is a session of the engine, whose tree of commands all share. Raises OutputFileError when one of them cannot be used.
         """
         self._first = first
         self._engine: Engine = first.engine
@@ -51,11 +52,14 @@ class Server:
             for place in places:
                 self._listeners.append(listen(place))
                 unless_all.callback(self._listeners[-1].close)
+            self._stats = None if stats is None else StatsListener(first.engine, stats)
             unless_all.pop_all()
         self.places = tuple(listener.where for listener in self._listeners)
         self._selector = selectors.DefaultSelector()
         for listener in self._listeners:
             self._selector.register(listener.waiting, selectors.EVENT_READ, listener)
+        if self._stats is not None:
+            self._selector.register(self._stats.waiting, selectors.EVENT_READ, self._stats)
         self._clients: list[Client] = []
         self._unused: list[int] = []
         self._connected = 0
@@ -82,6 +86,8 @@ class Server:
             self._selector.close()
             for listener in self._listeners:
                 listener.close()
+            if self._stats is not None:
+                self._stats.close()
 
     def stop(self) -> None:
         """End soon, also in the middle of a line; for signal handlers."""
@@ -119,9 +125,13 @@ class Server:
         deadlines = [client.deadline for client in self._clients if client.deadline is not None]
         if deadlines:
             pause = min(pause, max(min(deadlines) - monotonic(), 0.0))
+        if self._stats is not None:
+            pause = min(pause, self._stats.publish(monotonic()))
         for key, events in self._selector.select(pause):
             if isinstance(key.data, Listener):
                 self._accept(key.data)
+            elif isinstance(key.data, StatsListener):
+                key.data.accept()
             elif isinstance(key.data, Client):
                 self._serve(key.data, events)
         now = monotonic()

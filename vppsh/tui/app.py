@@ -57,11 +57,12 @@ class Surveyed(Message):
 
 def all_views(fleet: Fleet | None) -> list[View]:
     """A tab for each report, and the tabs that are more than a table, in their order."""
-    placed: list[tuple[int, View]] = [(report.position, GridView(report)) for report in all_reports()]
     modules = [import_module(module.name) for module in pkgutil.iter_modules(screens.__path__, f"{screens.__name__}.")]
-    kinds = [(module.__name__, kind) for module in modules for kind in vars(module).values() if isinstance(kind, type)]
-    fitting = [kind for home, kind in kinds if issubclass(kind, View) and kind.position and kind.__module__ == home]
-    placed += [(kind.position, view) for kind in fitting if (view := kind.of(fleet)) is not None]
+    found = [(module.__name__, kind) for module in modules for kind in vars(module).values() if isinstance(kind, type)]
+    kinds = [kind for home, kind in found if issubclass(kind, View) and kind.position and kind.__module__ == home]
+    shown = {kind.shows for kind in kinds}
+    placed: list[tuple[int, View]] = [(report.position, GridView(report)) for report in all_reports() if type(report) not in shown]
+    placed += [(kind.position, view) for kind in kinds if (view := kind.of(fleet)) is not None]
     return [view for _, view in sorted(placed, key=lambda pair: pair[0])]
 
 
@@ -272,14 +273,18 @@ class Monitor(App[None]):
         self._shown()
 
     def _shown(self) -> None:
+        self.ask()
+        self._draw()
+        self._show_status()
+        self.view.take_focus()
+
+    def ask(self) -> None:
+        """Ask from now on what the tab in sight needs."""
         view = self.view
         if self.fleet is None:
             self.feed.want(view.questions)
         else:
             self.fleet.look_at(None if view.whole else self.watched, view.questions)
-        self._draw()
-        self._show_status()
-        view.take_focus()
 
     def go_to(self, name: str, key: Hashable | None = None) -> None:
         """Show a tab, and more about something on it."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable
 
 from vppsh.answers.runtime import NodeRuntime, Thread
+from vppsh.tui.flow import describe
 from vppsh.tui.grid import Column, Order, Row, Tone
 from vppsh.tui.numbers import duration, plot, short, sparkline
 from vppsh.tui.questions import RUNTIME
@@ -80,12 +81,14 @@ class GraphReport(Report):
         return Row((thread.name, node.name), values, Tone.WARN if share >= HOT else Tone.PLAIN)
 
     def detail(self, store: Store, key: Hashable, width: int) -> list[str]:
-        """Packets a second and packets a call over the last minutes."""
+        """Packets a second and packets a call over the last minutes, and who feeds whom where that is known."""
         if not isinstance(key, tuple):
             return []
         thread, node = key
         track, half = store.track(RUNTIME), max((width - 3) // 2, 10)
-        vectors, calls = (track.history((thread, node, what), half) for what in ("vectors", "calls"))
+        runtime = store.value(RUNTIME)
+        threads = [thread] if thread or runtime is None else [each.name for each in runtime.threads]
+        vectors, calls = (track.histories([(each, node, what) for each in threads], half).sum(axis=0) for what in ("vectors", "calls"))
         times = track.times(half)
         filled = [packets / times_called if times_called else 0.0 for packets, times_called in zip(vectors, calls)]
         span = duration(times[-1] - times[0]) if len(times) > 1 else "no time yet"
@@ -93,8 +96,10 @@ class GraphReport(Report):
             f"packets a second, highest {short(max(vectors, default=0)) or '0'} in {span}",
             f"packets a call, highest {short(max(filled, default=0)) or '0'}",
         ]
-        lines = [f"{node} on {thread}", "", f"{titles[0]:<{half}}   {titles[1]}"]
-        return lines + [f"{left}   {right}" for left, right in zip(plot(vectors.tolist(), half, 4), plot(filled, half, 4))]
+        lines = [f"{node} on {thread or 'all threads'}", "", f"{titles[0]:<{half}}   {titles[1]}"]
+        lines += [f"{left}   {right}" for left, right in zip(plot(vectors.tolist(), half, 4), plot(filled, half, 4))]
+        fed = describe(store, node, width)
+        return [*lines, "", *fed] if fed else lines
 
     def lines(self, key: Hashable | None) -> list[str]:
         """For a row, also what VPP tells of that node."""

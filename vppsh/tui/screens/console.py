@@ -88,6 +88,7 @@ class ConsoleView(View):
         self._begun = 0.0
         self._question: Future[bool] | None = None
         self._lines: tuple[Shell, Lines] | None = None
+        self._at_work: Lines | None = None
         self._hinting = False
         self._waits_for = ""
         self._last = ""
@@ -132,8 +133,8 @@ class ConsoleView(View):
         """Nobody is there any more to wait for an answer."""
         self._waiting.clear()
         self._resolve(False)
-        if self._lines is not None and self._job is not None:
-            self._lines[1].interrupt()
+        if self._at_work is not None:
+            self._at_work.interrupt()
 
     def show(self) -> None:
         """The prompt may have changed."""
@@ -210,7 +211,7 @@ class ConsoleView(View):
 
     async def _execute(self, lines: Lines, line: str) -> None:
         job = self._job = self.monitor.feed.call(lambda: lines.execute(line))
-        self._begun = monotonic()
+        self._at_work, self._begun = lines, monotonic()
         self._terminal.width, self._terminal.height = self.transcript.size
         try:
             said = await asyncio.wrap_future(job)
@@ -221,7 +222,7 @@ class ConsoleView(View):
         except VppshError as error:
             said = Said([str(error)], failed=True)
         finally:
-            self._job = None
+            self._job = self._at_work = None
         if said.omitted:
             self.transcript.add([f"... {said.omitted} lines came before these"], Part.NOTE)
         self.transcript.know(said.names)
@@ -237,8 +238,8 @@ class ConsoleView(View):
         job = self._job
         if job is not None:
             self._waiting.clear()
-            if not job.cancel() and self._lines is not None:
-                self._lines[1].interrupt()
+            if not job.cancel() and self._at_work is not None:
+                self._at_work.interrupt()
         elif self.field.value or self._open:
             self._open.clear()
             self._put("")

@@ -228,7 +228,7 @@ class GridView(View):
             self.monitor.leave()
             return
         self.show()
-        self.table.focus()
+        self.take_focus()
 
     @on(Input.Changed)
     def _typed(self, event: Input.Changed) -> None:
@@ -242,7 +242,7 @@ class GridView(View):
         if event.value and event.value not in self._history[-1:]:
             self._history.append(event.value)
         self._field.set_class(bool(event.value), "wanted")
-        self.table.focus()
+        self.take_focus()
 
     def key_up(self) -> None:
         """In the filter: the one before."""

@@ -13,6 +13,7 @@ from vppsh.tui.questions import Question
 if TYPE_CHECKING:
     from vppsh.tui.app import Monitor
     from vppsh.tui.fleet import Fleet
+    from vppsh.tui.report import Report
     from vppsh.tui.store import Store
 
 
@@ -23,11 +24,13 @@ class View(Widget):
     questions  what is asked while it is in sight
     help_text  what `?` says of it
     whole      it is about all targets, not about one
+    shows      the report that it shows, which then has no tab of its own
     """
 
     name_: ClassVar[str] = ""
     position: ClassVar[int] = 0
     whole: ClassVar[bool] = False
+    shows: ClassVar[type[Report] | None] = None
     DEFAULT_CSS = "View { height: 1fr; }"
 
     @classmethod

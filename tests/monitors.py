@@ -54,9 +54,9 @@ def play(
     asyncio.run(run())
 
 
-async def until(pilot: Pilot[None], seen: Callable[[], bool]) -> None:
+async def until(pilot: Pilot[None], seen: Callable[[], bool], patience: float = PATIENCE) -> None:
     """Wait for something to be so."""
-    end = time.monotonic() + PATIENCE
+    end = time.monotonic() + patience
     while not seen():
         assert time.monotonic() < end, "\n".join(screen(pilot))
         await asyncio.sleep(0.05)  # the pilot's own pause waits for an idle processor, which a dataplane at work never leaves

@@ -47,6 +47,18 @@ def not_found(kind: str, name: str) -> ApiError:
     return ApiError(404, f'{kind} "{name}" not found', details={"kind": kind, "name": name})
 
 
+def table(kind: str, manifests: Iterable[dict[str, Any]]) -> dict[str, Any]:
+    """A list as the server prints it, without the objects."""
+    cells: dict[str, Callable[[dict[str, Any]], object]] = {"Name": lambda each: each["metadata"]["name"]}
+    if kind == "Node":
+        cells["Status"] = lambda each: "Ready" if each["status"]["conditions"][0]["status"] == "True" else "NotReady"
+    else:
+        cells |= {"Status": lambda each: each["status"]["phase"], "Node": lambda each: each["spec"]["nodeName"]}
+    columns = [{"name": name, "type": "string"} for name in cells]
+    rows = [{"cells": [read(each) for read in cells.values()]} for each in manifests]
+    return {"kind": "Table", "apiVersion": "meta.k8s.io/v1", "metadata": {}, "columnDefinitions": columns, "rows": rows}
+
+
 class Handler(BaseHTTPRequestHandler):
     """One connection."""
 
@@ -139,7 +151,10 @@ class Handler(BaseHTTPRequestHandler):
         found = [each for each in manifests if fits_labels(each["metadata"].get("labels", {}), labels) and fits_fields(each, fields)]
         start, limit = int(self._option("continue") or 0), int(self._option("limit") or 0) or len(found)
         metadata = {"resourceVersion": "1", **({"continue": str(start + limit)} if start + limit < len(found) else {})}
-        body = {"kind": f"{kind}List", "apiVersion": "v1", "metadata": metadata, "items": found[start : start + limit]}
+        shown = found[start : start + limit]
+        body: dict[str, Any] = {"kind": f"{kind}List", "apiVersion": "v1", "metadata": metadata, "items": shown}
+        if "as=Table" in self.headers.get("Accept", ""):
+            body = table(kind, shown)
         self._json(body, cut_after=fault.cut_after if fault else None)
 
     def version(self, fault: Fault | None) -> None:

@@ -28,6 +28,7 @@ COMMANDS = [
     ("capture", "show", "all"),
     ("capture", "clear", "all"),
     ("doctor",),
+    ("tui", "--text", "cluster"),
 ]
 PATH = re.compile(
     r"/(?:api/v1|apis/(?P<group>[^/]+)/[^/]+)(?:/namespaces/(?P<namespace>[^/]+))?/(?P<resource>[a-z]+)(?:/(?P<name>[^/]+)(?:/(?P<part>[a-z]+))?)?"

@@ -10,6 +10,7 @@ import json
 import queue
 import re
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -89,6 +90,27 @@ class Api:
         found = self._json(f"pods of {namespace}", _path("v1", "pods", namespace), {"labelSelector": selector})
         return [_pod(item) for item in found["items"]]
 
+    def node_states(self) -> dict[str, str]:
+        """How the nodes are, by their names: `Ready`, `NotReady`, with `,SchedulingDisabled` behind it when they are cordoned."""
+        return {row["Name"]: row["Status"] for row in self._table("nodes", _path("v1", "nodes"))}
+
+    def pod_counts(self) -> Counter[str]:
+        """How many pods of any kind the nodes have, without those that have ended."""
+        running = {"fieldSelector": "status.phase!=Succeeded,status.phase!=Failed"}
+        return Counter(row["Node"] for row in self._table("pods of all namespaces", _path("v1", "pods"), running))
+
+    def _table(self, what: str, path: str, query: Mapping[str, str] | None = None) -> list[dict[str, str]]:
+        """A list as the server makes it for people, by the names of columns: a small part of what the objects would be.
+
+        It is that of the server's cache, which spares its database.
+        """
+        query = {**(query or {}), "includeObject": "None", "resourceVersion": "0"}
+        table = self._json(what, path, query, accept="application/json;as=Table;v=v1;g=meta.k8s.io,application/json")
+        if table.get("kind") != "Table":
+            raise ClusterError(f"{what}: the API server does not make tables")
+        names = [column["name"] for column in table["columnDefinitions"]]
+        return [dict(zip(names, map(str, row["cells"]))) for row in table.get("rows") or ()]
+
     def resources(self) -> dict[str, Callable[[], Any]]:
         """Requests for what there is to know about the cluster around VPP, by names: each gives JSON or raises ClusterError."""
         namespace = self.settings.namespace
@@ -150,9 +172,9 @@ class Api:
         """Let go of the connections."""
         self._pool.clear()
 
-    def _json(self, what: str, path: str, query: Mapping[str, str] | None = None) -> Any:
+    def _json(self, what: str, path: str, query: Mapping[str, str] | None = None, accept: str = "") -> Any:
         with reaching(what):
-            answer = self._get(what, path, query or {})
+            answer = self._get(what, path, query or {}, accept=accept)
             try:
                 body = answer.read(decode_content=True)
             finally:
@@ -162,12 +184,13 @@ class Api:
         except ValueError as error:
             raise ClusterError(f"{what}: the API server answered something that is not JSON") from error
 
-    def _get(self, what: str, path: str, query: Mapping[str, str], *, patient: bool = False) -> urllib3.BaseHTTPResponse:
+    def _get(self, what: str, path: str, query: Mapping[str, str], *, patient: bool = False, accept: str = "") -> urllib3.BaseHTTPResponse:
         """A request whose answer is to be read; raises ClusterError when it is refused. `patient` when its end is not expected soon."""
         seconds = self.settings.request_timeout
         timeout = urllib3.Timeout(connect=seconds, read=None if patient else seconds)
         url = f"{self.host}{path}?{urlencode(query)}" if query else f"{self.host}{path}"
-        answer = self._pool.request("GET", url, headers=self._headers(), timeout=timeout, preload_content=False)
+        headers = self._headers() | ({"accept": accept} if accept else {})
+        answer = self._pool.request("GET", url, headers=headers, timeout=timeout, preload_content=False)
         if answer.status >= 300:
             body = answer.read(decode_content=True)
             answer.release_conn()

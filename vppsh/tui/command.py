@@ -30,14 +30,33 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--stats", metavar="SOCKET", help="VPP's stats socket (default: where its configuration says, or beside its CLI socket)"
     )
     parser.add_argument("--no-stats", action="store_true", help="ask the CLI for counters, too, rather than read them in the stats segment")
+    parser.add_argument("--at", metavar="TIME", help="of a recording: begin at HH:MM:SS, at a date with it, or +SECONDS from its beginning")
+    add_watching(parser)
+
+
+def add_watching(parser: argparse.ArgumentParser) -> None:
+    """The options of whatever watches somebody's VPP."""
     parser.add_argument("--interval", type=_seconds, metavar="S", help="seconds between samples (default: 1)")
     parser.add_argument("--record", metavar="FILE", help="keep all samples in a file, compressed when its name ends in .gz")
     parser.add_argument("--force", action="store_true", help="with --record: replace a file that is there already")
-    parser.add_argument("--at", metavar="TIME", help="of a recording: begin at HH:MM:SS, at a date with it, or +SECONDS from its beginning")
     add_policy(parser)
     parser.add_argument("--text", metavar="TAB", help="print this tab as plain text instead, for pipes and screen readers")
     parser.add_argument("--json", metavar="TAB", help="print this tab as JSON instead")
     parser.add_argument("--samples", type=_count, metavar="N", help="with --text and --json: after how many samples (default: 2)")
+
+
+def check_watching(options: argparse.Namespace) -> None:
+    """Raises UsageError for options that do not go together, and where a terminal is missing."""
+    if options.text and options.json:
+        raise UsageError("--text and --json exclude each other")
+    if options.force and not options.record:
+        raise UsageError("--force goes with --record")
+    if options.samples and not (options.text or options.json):
+        raise UsageError("--samples goes with --text and --json")
+    if not (options.text or options.json):
+        from vppsh.tui.running import demand_terminal
+
+        demand_terminal("tui", "--text TAB prints a tab without one")
 
 
 def _seconds(text: str) -> float:
@@ -62,19 +81,10 @@ def main(options: argparse.Namespace) -> int:
         raise UsageError("--run and SOCKET exclude each other")
     if options.run and (options.read_only or options.insecure):
         raise UsageError("--read-only and --insecure are about a VPP that runs, not --run")
-    if options.text and options.json:
-        raise UsageError("--text and --json exclude each other")
     if options.stats and (options.run or options.no_stats):
         raise UsageError(f"--stats and {'--run' if options.run else '--no-stats'} exclude each other")
-    if options.force and not options.record:
-        raise UsageError("--force goes with --record")
-    if options.samples and not (options.text or options.json):
-        raise UsageError("--samples goes with --text and --json")
+    check_watching(options)
     from vppsh.tui.recording_file import is_recording
-    from vppsh.tui.running import demand_terminal
-
-    if not (options.text or options.json):
-        demand_terminal("tui", "--text TAB prints a tab without one")
 
     path = Path(options.target).expanduser() if options.target else None
     if path is not None and is_recording(path):
@@ -131,15 +141,15 @@ def _recorded(path: Path, options: argparse.Namespace) -> int:
         if options.at:
             playback.at = time_in(recording, options.at)
         if options.text or options.json:
-            from vppsh.tui.plain import print_recorded
+            from vppsh.tui.plain_cluster import print_recorded
 
             sys.stderr.write("".join(f"vppsh: {notice}\n" for notice in recording.notices))
             return print_recorded(playback, options.text or options.json, as_json=bool(options.json))
         from vppsh.tui.player import Player
         from vppsh.tui.running import run
-        from vppsh.tui.watching import watch_recording
+        from vppsh.tui.watching import watch_playback
 
-        return run(Player(watch_recording(playback)[0], playback))
+        return run(Player(watch_playback(playback), playback))
     finally:
         playback.stop()
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -14,7 +13,7 @@ from vppsh.errors import VppshError
 from vppsh.tui.questions import CLOCK, INTERFACES, SUMMARY, VERSION, Question
 from vppsh.tui.reports.interfaces import FAULTS
 from vppsh.tui.sampling import Sample
-from vppsh.tui.store import Store
+from vppsh.tui.store import Jump, Store
 
 if TYPE_CHECKING:
     from vppsh.tui.watching import Watched
@@ -50,10 +49,14 @@ class Place:
 
 @dataclass(frozen=True)
 class Survey:
-    """The places by the names of targets; `trouble` is why some or all of it could not be had."""
+    """The places by the names of targets, all that there are; `trouble` is why some or all of it could not be had.
+
+    joined  targets that are new
+    """
 
     places: Mapping[str, Place] = field(default_factory=dict)
     trouble: str = ""
+    joined: tuple[Watched, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -90,7 +93,7 @@ class Member:
     def __init__(self, watched: Watched) -> None:
         self.watched = watched
         self.vitals = Vitals()
-        self.history: deque[float] = deque(maxlen=HISTORY)
+        self.history: tuple[float, ...] = ()
         self.took = 0.0
 
     @property
@@ -107,11 +110,10 @@ class Member:
         """Take a sample of it."""
         begun = time.thread_time()
         self.store.feed(sample, questions)
-        if sample.lost:
+        if self.store.lost:
             self.vitals = Vitals()
-        elif INTERFACES.line in sample.replies:
-            self.vitals = self._measured()
-            self.history.append(self.vitals.rx_packets + self.vitals.tx_packets)
+        elif INTERFACES.line in sample.replies or isinstance(sample, Jump):
+            self._measure()
             self.took = time.thread_time() - begun
 
     def uptime(self) -> float | None:
@@ -119,14 +121,17 @@ class Member:
         known = self.store.known(CLOCK)
         return None if known is None or known.value is None else known.value + self.store.at - known.at
 
-    def _measured(self) -> Vitals:
+    def _measure(self) -> None:
         known, track, runtime = self.store.value(INTERFACES), self.store.track(INTERFACES), self.store.value(SUMMARY)
         interfaces = known.interfaces if known else ()
         sums = {
             name: sum(track.rate((each.name, counter)) for each in interfaces for counter in counters if counter in each.counters)
             for name, counters in SUMS.items()
         }
-        return Vitals(**sums, vector_rate=max((thread.vector_rate for thread in runtime.threads), default=0.0) if runtime else 0.0)
+        vector_rate = max((thread.vector_rate for thread in runtime.threads), default=0.0) if runtime else 0.0
+        self.vitals = Vitals(**sums, vector_rate=vector_rate)
+        packets = [(each.name, counter) for each in interfaces for counter in ("rx packets", "tx packets")]
+        self.history = tuple(track.histories(packets, HISTORY).sum(axis=0).tolist())
 
 
 def by_hand(name: str) -> list[str]:
@@ -167,6 +172,7 @@ class Fleet:
         self._asked: tuple[Question, ...] = ()
         self._pace = RARER * interval
         self._stopping, self._hurried = threading.Event(), threading.Event()
+        self._sampled: Callable[[Watched, Sample], None] | None = None
         self._thread: threading.Thread | None = None
 
     @property
@@ -175,12 +181,18 @@ class Fleet:
         return self._pace
 
     @property
+    def surveyed(self) -> bool:
+        """Whether somebody knows of the places."""
+        return self._survey is not None
+
+    @property
     def lost(self) -> int:
         """How many do not answer."""
         return sum(bool(member.store.lost) for member in self.members)
 
     def start(self, sampled: Callable[[Watched, Sample], None], surveyed: Callable[[Survey], None]) -> None:
         """Begin, with all at once; both are called in other threads."""
+        self._sampled = sampled
         for member in self.members:
             member.watched.feed.start(partial(sampled, member.watched))
         if self._survey is not None:
@@ -209,8 +221,16 @@ class Fleet:
             self.look_at(self._seen, self._asked)
 
     def take(self, survey: Survey) -> None:
-        """Take what was found out about the places; those of which nothing was heard stay as they were."""
+        """Take what was found out about the places, and who has joined; those of which nothing was heard stay as they were."""
         self.places, self.trouble = {**self.places, **survey.places}, survey.trouble
+        known = {member.name for member in self.members}
+        joined = [Member(watched) for watched in survey.joined if watched.store.name not in known]
+        self.members += tuple(joined)
+        self._by_store |= {id(member.store): member for member in joined}
+        if joined and self._sampled is not None:
+            self.look_at(self._seen, self._asked)
+            for member in joined:
+                member.watched.feed.start(partial(self._sampled, member.watched))
 
     def hurry(self) -> None:
         """Ask everybody now."""

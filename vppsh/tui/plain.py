@@ -18,7 +18,7 @@ from vppsh.tui.watching import Watched
 
 def print_tab(watched: Watched, name: str, samples: int, *, as_json: bool) -> int:
     """Take so many samples, then print a tab; the exit status. Raises UsageError when there is no such tab."""
-    questions, readable, text = _tab(name, as_json)
+    questions, readable, text = tab_of(name, as_json)
     if all(question.counters is no_counters for question in questions):
         samples = 1  # without counters there are no rates to wait for
     arrived: queue.SimpleQueue[Sample] = queue.SimpleQueue()
@@ -37,9 +37,9 @@ def print_tab(watched: Watched, name: str, samples: int, *, as_json: bool) -> in
     return _write(watched.store, questions, text)
 
 
-def print_recorded(playback: Playback, name: str, *, as_json: bool) -> int:
+def print_recorded_one(playback: Playback, name: str, *, as_json: bool) -> int:
     """Print a tab as it was at the time of a playback; the exit status. Raises UsageError when there is no such tab."""
-    questions, readable, text = _tab(name, as_json)
+    questions, readable, text = tab_of(name, as_json)
     return _write(state_at(playback, playback.recording.targets[0], readable), questions, text)
 
 
@@ -51,7 +51,7 @@ def _write(store: Store, questions: Sequence[Question], text: Callable[[Store], 
     return ExitStatus.OK
 
 
-def _tab(name: str, as_json: bool) -> tuple[Sequence[Question], Sequence[Question], Callable[[Store], str]]:
+def tab_of(name: str, as_json: bool) -> tuple[Sequence[Question], Sequence[Question], Callable[[Store], str]]:
     """What a tab or a table asks, whose answers it reads, and what makes its text."""
     if name.casefold() == overview.NAME.casefold():
         return overview.QUESTIONS, overview.QUESTIONS, overview.as_json if as_json else overview.as_text

@@ -10,6 +10,7 @@ from textual.binding import Binding, BindingType
 from textual.widgets import Input, TextArea
 
 from vppsh.tui.app import Monitor, Sampled
+from vppsh.tui.fleet import Fleet
 from vppsh.tui.recorded import Playback
 from vppsh.tui.watching import Watched
 from vppsh.tui.widgets.time_slider import TimeSlider
@@ -39,7 +40,7 @@ class Player(Monitor, inherit_bindings=False):
         Binding("minus", "faster(-1)", "Slower", show=False),
     ]
 
-    def __init__(self, watched: Watched, playback: Playback) -> None:
+    def __init__(self, watched: Watched | Fleet, playback: Playback) -> None:
         super().__init__(watched, clock=lambda: playback.at)
         self.playback = playback
         self._slider = TimeSlider(playback)

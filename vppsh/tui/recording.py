@@ -164,8 +164,9 @@ class FileRecorder:
 class RecordedWhileFed:
     """A feed whose samples are recorded before they are shown. Who made the recorder closes it."""
 
-    def __init__(self, feed: Feed, name: str, recorder: Recorder) -> None:
+    def __init__(self, feed: Feed, name: str, recorder: Recorder, always: Iterable[Question] = ALWAYS) -> None:
         self._feed, self._name, self._recorder = feed, name, recorder
+        self._always = tuple(always)
 
     def start(self, deliver: Callable[[Sample], None]) -> None:
         """Begin."""
@@ -178,7 +179,7 @@ class RecordedWhileFed:
 
     def want(self, questions: Iterable[Question]) -> None:
         """What the screen needs, and what is always recorded."""
-        self._feed.want(dict.fromkeys((*questions, *ALWAYS)))
+        self._feed.want(dict.fromkeys((*questions, *self._always)))
 
     def hurry(self) -> None:
         """A sample now."""

@@ -12,8 +12,9 @@ from vppsh.targets.base import Target
 from vppsh.targets.counters import CounterTarget, Typed
 from vppsh.tui.fleet import Fleet
 from vppsh.tui.history import SLOTS
+from vppsh.tui.questions import Question
 from vppsh.tui.recorded import Playback
-from vppsh.tui.recording import RecordedWhileFed, Recorder
+from vppsh.tui.recording import ALWAYS, RecordedWhileFed, Recorder
 from vppsh.tui.sampling import Sampler
 from vppsh.tui.store import Store
 from vppsh.tui.worker import Feed, Worker
@@ -73,8 +74,12 @@ def watch_target(target: Target, interval: float, shell: Shell | None = None, sl
 def watch_targets(targets: Iterable[Target], interval: float, name: str = "targets") -> Fleet:
     """Watch several at once; of many, histories are shorter."""
     listed = list(targets)
-    slots = SLOTS if len(listed) <= FEW else SLOTS // 3
-    return Fleet(name, [watch_target(target, interval, slots=slots) for target in listed], interval)
+    return Fleet(name, [watch_target(target, interval, slots=slots_for(len(listed))) for target in listed], interval)
+
+
+def slots_for(targets: int) -> int:
+    """How many readings the histories of each of so many targets keep."""
+    return SLOTS if targets <= FEW else SLOTS // 3
 
 
 def watch_session(session: Session, interval: float) -> Watched:
@@ -87,9 +92,17 @@ def watch_session(session: Session, interval: float) -> Watched:
     return Watched(worker, store, lambda: sampler.interval, session, dataplane, told, pace=worker.pace)
 
 
-def record(watched: Watched, recorder: Recorder) -> Watched:
-    """Let the samples of what is watched be recorded; to be said before the feed begins."""
-    return replace(watched, feed=RecordedWhileFed(watched.feed, watched.store.name, recorder), recorder=recorder)
+def record(watched: Watched, recorder: Recorder, always: Iterable[Question] = ALWAYS) -> Watched:
+    """Let the samples of what is watched be recorded, and with them always these; to be said before the feed begins."""
+    return replace(watched, feed=RecordedWhileFed(watched.feed, watched.store.name, recorder, always), recorder=recorder)
+
+
+def watch_playback(playback: Playback) -> Watched | Fleet:
+    """Watch what was recorded: the target, or all of them."""
+    watched = watch_recording(playback)
+    if len(watched) == 1:
+        return watched[0]
+    return Fleet(playback.recording.path.name, watched, playback.recording.interval, clock=lambda: playback.at)
 
 
 def watch_recording(playback: Playback) -> list[Watched]:

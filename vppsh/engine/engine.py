@@ -114,7 +114,8 @@ class Engine:
         end = self.clock.now() + at_most
         self.dispatcher.step()
         while self.dispatcher.busy and not self.interrupted and self.clock.now() < end:
-            if not self.dispatcher.step():
+            # What a step did not do it may have found to be done.
+            if not self.dispatcher.step() and self.dispatcher.busy:
                 self._wait(self._pause(self.clock.now() + IDLE_WAIT))
 
     def run_for(self, seconds: float) -> None:

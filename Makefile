@@ -10,6 +10,8 @@ STAMP := $(VENV)/.installed
 BENCH := .venv-bench
 BENCH_STAMP := $(BENCH)/.installed
 ARGS ?=
+# Tests run side by side, a file in one process.
+JOBS ?= 2
 
 .PHONY: help shell test lint types pytest format bench venv clean
 
@@ -29,7 +31,7 @@ types: $(STAMP)
 	$(BIN)/mypy
 
 pytest: $(STAMP)
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile $(ARGS)
 
 format: $(STAMP)
 	$(BIN)/ruff format .

@@ -195,7 +195,7 @@ def test_nobody_there(tmp_path: Path) -> None:
 
 @needs_tmux
 def test_completion_and_help_on_a_terminal(path: Path, tmp_path: Path) -> None:
-    tmux = Tmux(tmp_path / "home", 100, 30)
+    tmux = Tmux(tmp_path / "home", 160, 30)
     try:
         tmux.start("attach", str(path))
         tmux.type("set int st")

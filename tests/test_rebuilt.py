@@ -27,6 +27,7 @@ from vppsh.session import Session
 from vppsh.startup import make_session
 from vppsh.traces.text import packets_of
 
+pytestmark = pytest.mark.usefixtures("names_of_host")
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 RECIPES = Path(__file__).resolve().parent.parent / "recipes"
 ASKED = (

@@ -16,6 +16,7 @@ from peers import WHY_NOT, needs_peers
 
 ROOT = Path(__file__).resolve().parent.parent
 RECIPES = ROOT / "recipes"
+pytestmark = pytest.mark.usefixtures("names_of_host")
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 

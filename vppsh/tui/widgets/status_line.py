@@ -11,6 +11,9 @@ from vppsh.tui.numbers import duration
 from vppsh.tui.questions import VERSION
 from vppsh.tui.store import Store
 
+# How much of where a target is stays, however narrow the line.
+SHORTEST = 12
+
 
 class StatusLine(Static):
     """One line about the target.
@@ -31,7 +34,7 @@ class StatusLine(Static):
         self.set_class(bool(store.lost), "lost")
         self.set_class(paused is not None and not store.lost, "paused")
         version = store.value(VERSION)
-        parts = [activity, f"{store.name} {store.where}", version or ""]
+        parts = ["", version or ""]
         if store.lost:
             age = duration(now - store.at) if store.samples else ""
             parts.append(f"LOST{f' {age} ago' if age else ''}{', trying again' if self.live else ''}: {store.lost}")
@@ -44,7 +47,13 @@ class StatusLine(Static):
             parts.append(f"every {duration(interval)}, {asked} took {1000 * store.cost:.0f} ms")
         else:
             parts.append("asking ...")
-        self.update(Content(" │ ".join(part for part in parts if part)))
+        parts[0] = f"{store.name} {self._shortened(store.where, [activity, store.name, *parts])}"
+        self.update(Content(" │ ".join(part for part in (activity, *parts) if part)))
+
+    def _shortened(self, where: str, others: list[str]) -> str:
+        """As much of the end of a path as there is room for: what becomes of the target matters more."""
+        room = self.size.width - len(" │ ".join(part for part in others if part)) - 1
+        return where if len(where) <= room or not self.size.width else f"…{where[-max(room - 1, SHORTEST) :]}"
 
     def show_fleet(self, fleet: Fleet, paused: int | None, activity: str = "") -> None:
         """Draw it for all targets together."""

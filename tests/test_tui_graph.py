@@ -110,6 +110,14 @@ def test_ways_that_cannot_carry_anything_are_found_out() -> None:
     }
 
 
+def test_who_may_keep_packets_sends_only_what_nobody_else_can() -> None:
+    links = [("rewrite", "tx", 1.0), ("rewrite", "drop", 1.0), ("tx", "drop", 1e-6), ("tx", "reflected", 1e-6)]
+    rates = {"rewrite": 3500.0, "tx": 3000.0, "drop": 500.0, "reflected": 7.0}
+    found = {(link.source, link.target): link.rate for link in shared(links, rates, {**rates, "rewrite": 0.0}, {"tx"}) if link.rate}
+    assert found.keys() == {("rewrite", "tx"), ("rewrite", "drop"), ("tx", "reflected")}
+    assert list(found.values()) == pytest.approx([3000, 500, 7])
+
+
 def sample(at: float, answers: dict[Question, str]) -> Sample:
     return Sample(at, at, {question.line: Reply(text, 0.0) for question, text in answers.items()})
 

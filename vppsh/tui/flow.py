@@ -8,7 +8,7 @@ worked out: what nodes take in and where they may send it says much, what they s
 from __future__ import annotations
 
 import json
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import inf
 
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from vppsh.answers.node_graph import NodeGraph, NodeLinks, read_graphviz, read_node
 from vppsh.answers.runtime import Runtime
+from vppsh.traces.fields import Role, role_of
 from vppsh.tui.numbers import short
 from vppsh.tui.questions import RUNTIME, Question
 from vppsh.tui.store import Store
@@ -34,6 +35,9 @@ ONCE = 86400.0
 ROUNDS = 200
 # A link for which less is worked out than this share of what its source sends and its target takes carries nothing, most likely.
 NEGLIGIBLE = 0.02
+# How likely it is that a node sends where it never sent, or that one sends at all that packets usually leave the graph by.
+UNLIKELY = 1e-6
+ENDS = (Role.TRANSMIT, Role.DROP, Role.PUNT)
 # How links are marked whose rates are worked out.
 ABOUT = "~"
 
@@ -156,6 +160,7 @@ def _links(store: Store, found: Sequence[Load], nexts: Mapping[str, Iterable[str
     at = store.known(RUNTIME)
     links: list[Link] = []
     open_: list[tuple[str, str, float]] = []
+    ends: set[str] = set()
     for source in rates:
         question = question_of(store, source)
         asked, track = store.known(question), store.track(question)
@@ -163,19 +168,25 @@ def _links(store: Store, found: Sequence[Load], nexts: Mapping[str, Iterable[str
             links += [Link(source, target, track.rate(target), True) for target in nexts[source] if target in rates]
             continue
         total = sum(track.value(target) for target in nexts[source])
-        open_ += [(source, target, track.value(target) / total if total else 1.0) for target in nexts[source] if target in rates]
+        if track.readings or role_of(source) in ENDS:
+            ends.add(source)
+        alike = UNLIKELY if source in ends else 1.0
+        open_ += [(source, target, track.value(target) / total if total else alike) for target in nexts[source] if target in rates]
     taken = dict.fromkeys(rates, 0.0)
     for link in links:
         taken[link.target] += link.rate
     left = {target: max(rate - taken[target], 0.0) for target, rate in rates.items()}
-    links += shared(open_, rates, left)
+    links += shared(open_, rates, left, ends)
     return [link for link in links if link.rate > 0]
 
 
-def shared(links: Sequence[tuple[str, str, float]], sent: Mapping[str, float], taken: Mapping[str, float]) -> list[Link]:
+def shared(
+    links: Sequence[tuple[str, str, float]], sent: Mapping[str, float], taken: Mapping[str, float], ends: Collection[str] = ()
+) -> list[Link]:
     """Rates of links (source, target, how likely) such that each node sends and takes what it does, as far as that can be had.
 
-    Iterative proportional fitting: rates are scaled to what sources send and to what targets take by turns.
+    Iterative proportional fitting: rates are scaled to what sources send and to what targets take by turns. For the nodes of `ends`,
+    which may keep packets, what they send is an upper bound.
     """
     if not links:
         return []
@@ -184,15 +195,16 @@ def shared(links: Sequence[tuple[str, str, float]], sent: Mapping[str, float], t
     target = np.array([names[link[1]] for link in links])
     out = np.array([sent[name] for name in names])
     into = np.array([taken[name] for name in names])
+    most = np.array([1.0 if name in ends else np.inf for name in names])
     # What was never sent so far may be sent now, but that is the last thing to think of.
-    rate = np.maximum(np.array([link[2] for link in links]), 1e-6) * out[source]
+    rate = np.maximum(np.array([link[2] for link in links]), UNLIKELY) * out[source]
 
-    def fit(end: NDArray[np.intp], wanted: NDArray[np.float64]) -> None:
+    def fit(end: NDArray[np.intp], wanted: NDArray[np.float64], most: NDArray[np.float64] | float = np.inf) -> None:
         total = np.bincount(end, rate, minlength=len(names))
-        rate[:] *= np.divide(wanted, total, out=np.zeros_like(total), where=total > 0)[end]
+        rate[:] *= np.minimum(np.divide(wanted, total, out=np.zeros_like(total), where=total > 0), most)[end]
 
     for _ in range(ROUNDS):
-        fit(source, out)
+        fit(source, out, most)
         fit(target, into)
     rate[rate < NEGLIGIBLE * np.minimum(out[source], into[target])] = 0.0
     fit(target, into)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from vppsh.traces.fields import Role, role_of
+from vppsh.prompt.answers import BAD_NODE
 from vppsh.tui.flow import ABOUT, Flow, Link, Load
 from vppsh.tui.layered import Bus, arrange
 from vppsh.tui.line_drawing import Drawing
@@ -90,7 +90,7 @@ class Picture:
         drawing.horizontal(bottom, box.x, right, weight, frame)
         drawing.vertical(box.x, box.y, bottom, weight, frame)
         drawing.vertical(right, box.y, bottom, weight, frame)
-        name = "cursor" if chosen else "bad" if role_of(load.name) is Role.DROP else "name"
+        name = "cursor" if chosen else "bad" if BAD_NODE.match(load.name) else "name"
         drawing.text(box.x + 2, box.y, f" {load.name} ", name)
         rate, share = f"{short(load.rate) or '0'}/s", f"{100 * load.share:.0f}%" if load.share >= 0.005 else ""
         called = f"{load.per_call:.1f}/call" if load.per_call else ""

@@ -48,7 +48,7 @@ class GraphView(GridView):
 
     position: ClassVar[int] = GraphReport.position
     shows: ClassVar[type[Report] | None] = GraphReport
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("g", "picture", "Table/picture", show=False)]
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("g", "picture", "Table")]
     DEFAULT_CSS = """
     GraphView > FlowPicture { display: none; }
     GraphView > .note { display: none; height: 1; color: $text-muted; text-wrap: nowrap; text-overflow: ellipsis; }
@@ -133,6 +133,7 @@ class GraphView(GridView):
         """The picture for the table, or the other way round."""
         self.pictured = not self.pictured
         self.set_class(self.pictured, "pictured")
+        self.refresh_bindings()
         key = self.table.key if self.pictured else None
         self.monitor.ask()
         self.show()
@@ -154,22 +155,9 @@ class GraphView(GridView):
             self.action_picture()
         super().drill(key)
 
-    def action_sort(self, by: int) -> None:
-        """Only a table is sorted."""
-        if not self.pictured:
-            super().action_sort(by)
-
-    def action_reverse(self) -> None:
-        """See `action_sort`."""
-        if not self.pictured:
-            super().action_reverse()
-
-    def action_everything(self) -> None:
-        """A picture has what moves."""
-        if self.pictured:
-            self.monitor.flash("the picture has the nodes that handle packets; g shows the table")
-        else:
-            super().action_everything()
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """A picture is not sorted, and has what moves."""
+        return not (self.pictured and action in ("sort", "reverse", "everything"))
 
     def lines(self) -> list[str]:
         """For the picture also what tells who feeds whom."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import io
-import json
 import re
 import subprocess
 import tarfile
@@ -15,6 +13,7 @@ import pytest
 from tests.traces import RECORDINGS, read, recordings
 from vppsh.errors import InputFileError, UsageError
 from vppsh.grammar.scripts import run_lines
+from vppsh.kube.bundle.archive import Archive, Entry
 from vppsh.rebuilt.build import rebuild
 from vppsh.rebuilt.bundle import read_answers
 from vppsh.rebuilt.configure import configure
@@ -25,6 +24,7 @@ from vppsh.rebuilt.sections import Section, in_full, read_sections
 from vppsh.recheck import Report, recheck
 from vppsh.session import Session
 from vppsh.startup import make_session
+from vppsh.targets.masking import Masker
 from vppsh.traces.text import packets_of
 
 pytestmark = pytest.mark.usefixtures("names_of_host")
@@ -334,20 +334,15 @@ def test_what_is_not_rebuilt_is_said() -> None:
 
 
 def archive(path: Path, nodes: dict[str, dict[str, str]]) -> None:
-    """An archive such as `vppsh kube export` writes."""
-    parts, files = [], {}
-    for node, answers in nodes.items():
-        entries = []
-        for number, (line, text) in enumerate(answers.items()):
-            files[f"nodes/{node}/{number}.txt"] = text
-            entries.append({"command": line, "file": f"nodes/{node}/{number}.txt", "refused": False})
-        parts.append({"node": node, "entries": [*entries, {"command": "show sr policies", "file": "", "refused": True}]})
-    files["manifest.json"] = json.dumps({"format": 1, "parts": [{"node": "", "entries": []}, *parts]})
-    with tarfile.open(path, "w:gz") as tar:
-        for name, text in files.items():
-            info = tarfile.TarInfo(f"export-1/{name}")
-            info.size = len(text.encode())
-            tar.addfile(info, io.BytesIO(text.encode()))
+    """An archive as `vppsh kube export` writes it."""
+    with Archive(path, Masker()) as found:
+        found.add(found.part(""), Entry("nodes"), "{}\n", ".json")
+        for node, answers in nodes.items():
+            part = found.part(node, f"calico-vpp-node-{node}")
+            for line, text in answers.items():
+                found.add(part, Entry(line), text)
+            found.add(part, Entry("show sr policies", refused=True), "show: unknown input `sr policies'\n")
+            part.entries.append(Entry("show cnat client", error="the node is lost"))
 
 
 def test_an_archive_of_several_nodes(tmp_path: Path) -> None:
@@ -364,7 +359,7 @@ def test_an_archive_of_several_nodes(tmp_path: Path) -> None:
     assert len(read_answers(str(path))) == 1
     with tarfile.open(path) as tar:
         tar.extractall(tmp_path / "out", filter="data")
-    assert len(read_answers(str(tmp_path / "out" / "export-1"))) == 1
+    assert len(read_answers(str(tmp_path / "out" / "export"))) == 1
 
 
 def test_folders_and_files_that_cannot_be_read(tmp_path: Path) -> None:
@@ -384,6 +379,24 @@ def test_folders_and_files_that_cannot_be_read(tmp_path: Path) -> None:
     broken.write_bytes(b"\x1f\x8b nothing")
     with pytest.raises(InputFileError):
         read_answers(str(broken))
+
+
+def test_a_replay_with_an_archive(vppsh: Run, tmp_path: Path) -> None:
+    """Keys are masked in archives: tunnels are rebuilt all the same."""
+    path, trace = tmp_path / "export.tar.gz", tmp_path / "trace.txt"
+    session = session_of(configuration(RECIPES / "ipsec-tunnel.vpp"))
+    sections = read_sections(told(session).split("\n"))
+    answers: dict[str, str] = {}
+    for section in sections:
+        answers[section.line] = answers.get(section.line, "") + section.text
+    archive(path, {"node1": answers, "node2": {}})
+    trace.write_text(DPDK)
+    done = vppsh("replay", trace, "--config", path, "--node", "node1", "--print-config")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "\nipsec sa add 10 " in done.stdout
+    assert session.execute("show ipsec sa 0").text.partition(" key ")[2].split()[0] not in done.stdout
+    assert done.stdout.startswith("# lacking: keys of associations are masked")
+    assert vppsh("replay", trace, "--config", path).returncode == 2
 
 
 def test_a_recipe_adds_what_answers_lack(tmp_path: Path) -> None:

@@ -87,9 +87,11 @@ def main(options: argparse.Namespace) -> int:
 
 
 def _print_config(options: argparse.Namespace) -> int:
-    """Print what answers are made into."""
+    """Print what answers are made into: those of the file, where it is all that is given."""
+    if not options.config and options.file is None:
+        raise UsageError("--print-config: which answers? Give them with --config")
     session = make_session(options.vector_size)
-    configured = configure(session, options.config + ([options.file] if options.file else []), options.node)
+    configured = configure(session, options.config or [options.file], options.node)
     if configured.recipe is None:
         raise UsageError("--print-config: no file given with --config has answers to show commands")
     sys.stdout.write(configured.recipe.text)

@@ -78,6 +78,7 @@ class Packet:
     source  the file or target that it comes from
     origin  what was read, when not text: `dispatch` or `capture`
     length  bytes of the packet when it was captured, if a capture says so
+    facts   what was found out about it: verdict, flows, the interface that it was received by
     """
 
     steps: list[Step]

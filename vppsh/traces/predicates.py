@@ -212,6 +212,9 @@ def _interface(tokens: Tokens, word: Token) -> Predicate:
         return any(step.node in outputs for step in packet.steps)
 
     def received(packet: Packet) -> bool:
+        # Who has the target at hand knows the interface by its index.
+        if packet.facts.get("received by") == name:
+            return True
         if not _printed(packet, name):
             return False
         for step in packet.steps:

@@ -32,6 +32,8 @@ ICMP6_TYPES = {
 }
 OPCODES = {"request": 1, "reply": 2}
 LONGEST = 65535
+# Fewer bytes than an IPv4 header has are no packet.
+SHORTEST = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +60,7 @@ def packet_bytes(packet: Packet) -> Bytes | None:
             return Bytes(step.data, link, step.node, max(len(step.data), packet.length or 0), rebuilt=False)
     for step in packet.steps:
         data = step.fields.data
-        if len(data) >= 20:
+        if len(data) >= SHORTEST:
             return Bytes(data, link_of(data), step.node, max(len(data), _length(step, packet)), rebuilt=False)
     for step in packet.steps:
         headers = step.fields.headers
@@ -72,6 +74,18 @@ def packet_bytes(packet: Packet) -> Bytes | None:
                 link = LINK_ETHERNET if headers[0].name == "ethernet" else LINK_RAW_IP
                 return Bytes(data, link, step.node, len(data), rebuilt=True)
     return None
+
+
+def step_bytes(packet: Packet, position: int) -> Bytes | None:
+    """The packet's bytes as a step has them, without what lay in the buffer behind its end; None when the step has none."""
+    step = packet.steps[position]
+    if step.data:
+        return Bytes(step.data, link_of(step.data), step.node, max(len(step.data), packet.length or 0), rebuilt=False)
+    data, length = step.fields.data, _length(step, packet)
+    if len(data) < SHORTEST:
+        return None
+    shown = data[:length] if length >= SHORTEST else data
+    return Bytes(shown, link_of(data), step.node, max(len(shown), length), rebuilt=False)
 
 
 def link_of(data: bytes) -> int:

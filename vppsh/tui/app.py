@@ -72,6 +72,7 @@ class Monitor(App[None]):
     watched  the target that the tabs are about
     fleet    all targets, when there may be several
     help_text  what `?` says on every tab
+    left     lines that had to be sent to leave a target as it was, and could not be
     """
 
     help_text: ClassVar[str] = ""
@@ -106,6 +107,7 @@ class Monitor(App[None]):
         super().__init__()
         self.fleet = watched if isinstance(watched, Fleet) else None
         self.watched = watched.members[0].watched if isinstance(watched, Fleet) else watched
+        self.left: list[str] = []
         self._clock = clock
         self.views = all_views(self.fleet)
         # What moves on this screen are figures; a terminal far away need not be sent anything else.
@@ -386,23 +388,21 @@ class Monitor(App[None]):
     def action_save(self) -> None:
         """Ask for a file's name, and write the view to it."""
         name = f"vppsh-{self.view.id}-{time.strftime('%H%M%S')}.txt"
-        self.push_screen(SaveScreen(name), self.save)
+        self.push_screen(SaveScreen(name, self.view.endings), self.save)
 
     def save(self, name: str | None) -> None:
-        """Write the view to a file; its ending says how: .json, .svg, else text."""
+        """Write the view to a file; its ending says how."""
         if not name:
             return
         path = Path(name).expanduser()
-        kind = path.suffix.casefold()
         try:
-            if kind == ".svg":
+            if path.suffix.casefold() == ".svg":
                 path.write_text(self.export_screenshot(title=f"vppsh: {self.view.title}"), encoding="utf-8")
+                self.flash(f"saved as {path}")
             else:
-                path.write_text(self.view.as_json() if kind == ".json" else self.view.as_text(), encoding="utf-8")
+                self.view.save(path)
         except OSError as error:
             self.flash(f"{path}: {error.strerror}")
-            return
-        self.flash(f"saved as {path}")
 
     def flash(self, text: str) -> None:
         """Say something for some seconds."""
@@ -426,7 +426,8 @@ class Monitor(App[None]):
         remember(self.layout_state())
 
     def let_go(self) -> None:
-        """End what runs beside the screen; also after a fault."""
+        """Undo what was set on targets, and end what runs beside the screen; also after a fault."""
+        self.left = [line for view in self.views for line in view.leave()]
         (self.fleet or self.feed).stop()
 
     @property

@@ -28,7 +28,7 @@ class Column:
     """One column.
 
     key      its name in JSON
-    width    of the terminal's columns; 0 takes what is left
+    width    of the terminal's columns; 0 takes what is left, and `least` at least
     shown    makes the text of a value; it is called for visible rows only
     number   right-aligned, and sorted from the largest
     """
@@ -38,6 +38,7 @@ class Column:
     width: int
     shown: Callable[[Any], str] = str
     number: bool = False
+    least: int = 12
 
 
 @dataclass(frozen=True)
@@ -105,7 +106,7 @@ def position(rows: Sequence[Row], key: Hashable) -> int | None:
 
 def widths(columns: Sequence[Column], width: int) -> list[int]:
     """How wide each column is drawn in so many of the terminal's; those that do not fit get 0, the last first."""
-    fixed = [column.width or 12 for column in columns]
+    fixed = [column.width or column.least for column in columns]
     while len(fixed) > 1 and sum(fixed) + len(fixed) - 1 > width:
         fixed.pop()
     left = width - sum(fixed) - len(fixed) + 1

@@ -9,6 +9,7 @@ from types import ModuleType
 from typing import ClassVar
 
 from vppsh.tui import reports, tables
+from vppsh.tui.behind import Behind
 from vppsh.tui.grid import Column, Order, Row
 from vppsh.tui.questions import Question
 from vppsh.tui.store import Store
@@ -60,6 +61,10 @@ class Report:
     def more(self, key: Hashable) -> str:
         """The line whose answer tells more of a row than `detail` knows; empty when none does."""
         return ""
+
+    def behind(self, key: Hashable) -> Behind | None:
+        """The packets that a row counts, as far as they can be told from others; None when there are none."""
+        return None
 
     def lines(self, key: Hashable | None) -> list[str]:
         """The lines of VPP's that answer what is seen, for a row when there is one."""

@@ -47,6 +47,8 @@ def run(monitor: Monitor) -> int:
             ended_by = asyncio.run(_run(monitor))
     finally:
         monitor.let_go()
+        if monitor.left:
+            sys.stderr.write(f"vppsh: the target did not answer, and still has to be told: {'; '.join(monitor.left)}\n")
     fault = monitor.fault
     if fault is not None:
         raise MonitorFaultError(f"the monitor ended by a fault of its own, please report it: {_told(fault)}") from fault

@@ -6,6 +6,7 @@ import textwrap
 from collections.abc import Hashable
 
 from vppsh.knowledge import Kind, knowledge
+from vppsh.tui.behind import Behind, quoted
 from vppsh.tui.grid import Column, Order, Row, Tone
 from vppsh.tui.numbers import duration, plot, short, sparkline
 from vppsh.tui.questions import ERRORS
@@ -82,6 +83,15 @@ class ErrorsReport(Report):
         span = duration(times[-1] - times[0]) if len(times) > 1 else "no time yet"
         lines += ["", f"a second, highest {short(max(history, default=0)) or '0'} in {span}", *plot(history, max(width - 2, 10), 4)]
         return lines
+
+    def behind(self, key: Hashable) -> Behind | None:
+        """Packets that ended with the counter; where it counts what goes on, those that come by its node."""
+        if not isinstance(key, tuple):
+            return None
+        node, text = key
+        reason = knowledge().find(node, text)
+        end = {Kind.DROP: "error-drop", Kind.PUNT: "error-punt"}.get(reason.kind if reason else Kind.DROP)
+        return Behind(f"node {node}", visits=node) if end is None else Behind(f"reason {quoted(f'{node}: {text}')}", visits=end)
 
     def lines(self, key: Hashable | None) -> list[str]:
         """For a row, also its explanation."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable
 
 from vppsh.answers.runtime import NodeRuntime, Thread
+from vppsh.tui.behind import Behind
 from vppsh.tui.flow import describe
 from vppsh.tui.grid import Column, Order, Row, Tone
 from vppsh.tui.numbers import duration, plot, short, sparkline
@@ -100,6 +101,10 @@ class GraphReport(Report):
         lines += [f"{left}   {right}" for left, right in zip(plot(vectors.tolist(), half, 4), plot(filled, half, 4))]
         fed = describe(store, node, width)
         return [*lines, "", *fed] if fed else lines
+
+    def behind(self, key: Hashable) -> Behind | None:
+        """Packets that came by the node."""
+        return Behind(f"node {key[1]}", visits=str(key[1])) if isinstance(key, tuple) else None
 
     def lines(self, key: Hashable | None) -> list[str]:
         """For a row, also what VPP tells of that node."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable
 
 from vppsh.answers.interfaces import Interface
+from vppsh.tui.behind import Behind
 from vppsh.tui.grid import Column, Order, Row, Tone
 from vppsh.tui.numbers import bits, duration, plot, short, sparkline
 from vppsh.tui.questions import INTERFACES
@@ -90,6 +91,10 @@ class InterfacesReport(Report):
         for counter, value in interface.counters.items():
             lines.append(f"{counter:<20} {value:>20} {short(track.rate((key, counter))):>10} {track.since((key, counter)):>16.0f}")
         return lines
+
+    def behind(self, key: Hashable) -> Behind | None:
+        """Packets that came in or left by the interface."""
+        return Behind(f"interface {key}", interface=str(key))
 
     def lines(self, key: Hashable | None) -> list[str]:
         """For a row, what VPP tells of that interface."""

@@ -48,6 +48,7 @@ class GridView(View):
         Binding("s", "sort(1)", "Sort"),
         Binding("S", "reverse", "Reverse", show=False),
         Binding("a", "everything", "All"),
+        Binding("p", "packets", "Packets"),
         Binding("escape", "back", "Back", show=False),
     ]
     DEFAULT_CSS = """
@@ -205,6 +206,19 @@ class GridView(View):
             self.monitor.flash("all rows" if self.everything else "only what moved since the baseline")
         else:
             self.monitor.flash("all rows are shown")
+
+    def action_packets(self) -> None:
+        """Show the packets behind the row."""
+        key = self.opened if self.opened is not None else self.table.key
+        behind = None if key is None else self.report.behind(key)
+        if behind is None:
+            self.monitor.flash("no packets belong to this row")
+        else:
+            self.monitor.go_to("traces", behind)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Packets only where a row may have some."""
+        return type(self.report).behind is not Report.behind if action == "packets" else True
 
     def action_filter(self) -> None:
         """Type words that rows must have."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.dom import DOMNode
@@ -25,12 +26,14 @@ class View(Widget):
     help_text  what `?` says of it
     whole      it is about all targets, not about one
     shows      the report that it shows, which then has no tab of its own
+    endings    of files that it can be saved as
     """
 
     name_: ClassVar[str] = ""
     position: ClassVar[int] = 0
     whole: ClassVar[bool] = False
     shows: ClassVar[type[Report] | None] = None
+    endings: ClassVar[tuple[str, ...]] = (".txt", ".json", ".svg")
     DEFAULT_CSS = "View { height: 1fr; }"
 
     @classmethod
@@ -97,6 +100,15 @@ class View(Widget):
     def as_json(self) -> str:
         """What is seen, as JSON."""
         return "[]\n"
+
+    def save(self, path: Path) -> None:
+        """Write what is seen to a file; its ending says how: .json, else text. Raises OSError."""
+        path.write_text(self.as_json() if path.suffix.casefold() == ".json" else self.as_text(), encoding="utf-8")
+        self.monitor.flash(f"saved as {path}")
+
+    def leave(self) -> list[str]:
+        """The monitor ends: undo what was set on the target; the lines that still have to be sent, where that was not possible."""
+        return []
 
     def layout_state(self) -> dict[str, object]:
         """What is remembered of its layout."""

@@ -58,7 +58,16 @@ class GridTable(ScrollView, can_focus=True, inherit_bindings=False):
             return self.table
 
     class Moved(Message):
-        """The cursor is on another row."""
+        """The cursor came to another row."""
+
+        def __init__(self, table: GridTable, key: Hashable) -> None:
+            super().__init__()
+            self.table, self.key = table, key
+
+        @property
+        def control(self) -> GridTable:
+            """Whose row it is."""
+            return self.table
 
     class HeadClicked(Message):
         """A click on a column's title."""
@@ -85,6 +94,11 @@ class GridTable(ScrollView, can_focus=True, inherit_bindings=False):
         """What the row under the cursor is about."""
         return self._rows[self.cursor].key if self._rows else None
 
+    @property
+    def _width(self) -> int:
+        """Columns that rows may take, beside the scroll bar."""
+        return self.scrollable_content_region.width
+
     def show_rows(self, rows: Sequence[Row], order: Order) -> None:
         """Show these instead."""
         before, at = self.key, self.cursor
@@ -93,7 +107,7 @@ class GridTable(ScrollView, can_focus=True, inherit_bindings=False):
             found = position(rows, before)
             at = at if found is None else found
         self.cursor = max(min(at, len(rows) - 1), 0)
-        size = Size(self.size.width, len(rows) + 1)
+        size = Size(self._width, len(rows) + 1)
         if size != self.virtual_size:
             self.virtual_size = size
         self.refresh()
@@ -106,7 +120,7 @@ class GridTable(ScrollView, can_focus=True, inherit_bindings=False):
 
     def render_line(self, y: int) -> Strip:
         """The titles at the top, and below them the rows that are in sight."""
-        width = self.size.width
+        width = self._width
         sizes = widths(self._columns, width)
         if y == 0:
             return Strip([Segment(self._head(sizes).ljust(width), self.get_component_rich_style("grid--head"))], width)
@@ -143,8 +157,10 @@ class GridTable(ScrollView, can_focus=True, inherit_bindings=False):
             self.post_message(self.Chosen(self, self.key))
 
     def _place(self, number: int) -> None:
-        self.post_message(self.Moved())
+        before = self.cursor
         self.cursor = max(min(number, len(self._rows) - 1), 0)
+        if self.cursor != before:
+            self.post_message(self.Moved(self, self.key))
         # The titles cover the first line, so a row is in sight when the line above it is as well.
         self.scroll_to_region(Region(0, self.cursor, 1, 2), animate=False, force=True)
         self.refresh()
@@ -153,7 +169,7 @@ class GridTable(ScrollView, can_focus=True, inherit_bindings=False):
         """A row, or a title to sort by."""
         if event.y == 0:
             left = 0
-            for number, size in enumerate(widths(self._columns, self.size.width)):
+            for number, size in enumerate(widths(self._columns, self._width)):
                 if left <= event.x < left + size:
                     self.post_message(self.HeadClicked(self, number))
                 left += size + len(GAP)

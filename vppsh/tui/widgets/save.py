@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 from textual import on
@@ -22,14 +23,14 @@ class SaveScreen(ModalScreen[str | None]):
     SaveScreen Input, SaveScreen Input:focus { border: none; height: 1; }
     """
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, endings: Sequence[str]) -> None:
         super().__init__()
-        self._name = name
+        self._name, self._endings = name, endings
 
     def compose(self) -> ComposeResult:
         """A label and a field."""
         with Vertical():
-            yield Label("Save the view as; the ending says how: .txt, .json, .svg")
+            yield Label(f"Save the view as; the ending says how: {', '.join(self._endings)}", markup=False)
             yield Input(self._name, select_on_focus=False)
 
     @on(Input.Submitted)

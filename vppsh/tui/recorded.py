@@ -5,18 +5,18 @@ from __future__ import annotations
 import threading
 import time
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 from vppsh.errors import CommandError, UsageError
 from vppsh.targets.base import Answer
 from vppsh.tui.history import SLOTS
-from vppsh.tui.questions import Question, no_counters
-from vppsh.tui.recording_file import Entry, Kept, Recording
-from vppsh.tui.sampling import Reply, Sample
+from vppsh.tui.past import Abandoned, Past
+from vppsh.tui.questions import Question
+from vppsh.tui.recording_file import Entry, Recording
+from vppsh.tui.sampling import Sample
 from vppsh.tui.store import Jump, Store
 
 T = TypeVar("T")
@@ -31,10 +31,6 @@ PATIENCE = 1.0
 LONGEST = 0.5
 
 
-class Abandoned(Exception):  # noqa: N818 - not an error: somebody wants to be elsewhere meanwhile
-    """What is being built is not wanted any more."""
-
-
 class Playback:
     """The time that a recording is looked at, for all its targets; a thread of its own reads what was recorded then.
 
@@ -45,7 +41,7 @@ class Playback:
     """
 
     def __init__(self, recording: Recording, at: float | None = None) -> None:
-        self.recording = recording
+        self.recording, self.past = recording, Past(recording)
         self.times = [entry.at for entry in recording.entries]
         self.first, self.last = self.times[0], self.times[-1]
         self.at = self.last if at is None else min(max(at, self.first), self.last)
@@ -160,21 +156,20 @@ class Playback:
             self._undrawn += 1
         for feed in self.feeds:
             if feed.name == entry.target:
-                reader = _Reader(self.recording, feed.questions)
-                feed.deliver(reader.sample(entry, reader.questions.keys()))
+                feed.deliver(self.past.sample(entry, feed.questions))
 
     def _jump(self, feeds: list[RecordedFeed], at: float) -> None:
         """Tell what was known at a time, from ever more samples."""
         for depth in DEPTHS:
             for feed in feeds:
                 try:
-                    store = _built(self, feed.name, at, feed.questions, depth)
+                    store = self.past.store(feed.name, at, feed.questions, depth, self.base, self._elsewhere)
                 except Abandoned:
                     return
                 feed.deliver(Jump(store.at, store.taken, store=store))
 
-    def abandoned(self) -> bool:
-        """Whether what is being built is not wanted any more."""
+    def _elsewhere(self) -> bool:
+        """Whether somebody wants to be elsewhere meanwhile."""
         return bool(self._jumped) or self._stopping
 
 
@@ -235,7 +230,7 @@ def _nobody() -> Future[Any]:
 
 def state_at(playback: Playback, target: str, questions: Iterable[Question]) -> Store:
     """What was known of a target at the time of the playback."""
-    return _built(playback, target, playback.at, tuple(questions), SLOTS)
+    return playback.past.store(target, playback.at, tuple(questions), SLOTS, playback.base)
 
 
 def time_in(recording: Recording, text: str) -> float:
@@ -261,88 +256,3 @@ def time_in(recording: Recording, text: str) -> float:
         between = " to ".join(datetime.fromtimestamp(entry.taken).strftime("%Y-%m-%d %H:%M:%S") for entry in (first, last))
         raise UsageError(f"--at {text}: the recording goes from {between}")
     return min(max(at, first.at), last.at)
-
-
-class _Reader:
-    """Makes samples of entries: of what some questions ask for, with the values that are read from it."""
-
-    def __init__(self, recording: Recording, questions: Iterable[Question]) -> None:
-        self._recording = recording
-        self.questions = {question.line: question for question in questions}
-        self._last: dict[str, tuple[int, Reply]] = {}
-
-    def sample(self, entry: Entry, lines: Collection[str]) -> Sample:
-        """A sample with the answers to these lines, if it has any."""
-        replies = {line: self._reply(line, kept) for line, kept in entry.replies.items() if line in lines}
-        return Sample(entry.at, entry.taken, replies, entry.lost, entry.notices)
-
-    def _reply(self, line: str, kept: Kept) -> Reply:
-        number, reply = self._last.get(line, (-1, None))
-        if reply is None or number != kept.text:
-            reply = self._recording.reply(kept)
-            if not reply.failed:
-                reply = replace(reply, value=self.questions[line].read(reply.text))
-            self._last[line] = (kept.text, reply)
-        return replace(reply, took=kept.took)
-
-
-def _built(playback: Playback, target: str, at: float, questions: tuple[Question, ...], depth: int) -> Store:
-    """What was known of a target, from at most so many samples before a time, and of what was asked rarely from the last answer."""
-    recording = playback.recording
-    entries, end = recording.of(target), recording.until(target, at)
-    begin = max(end - depth, 0)
-    store = Store(target, recording.where[target])
-    if not end:
-        return store
-    reader = _Reader(recording, questions)
-    # Of an answer without counters only the last is of use; of one with counters also the last before those samples, for rates.
-    counted = {question.line for question in questions if question.counters is not no_counters}
-    picked = dict.fromkeys(range(begin, end), counted)
-    for lines, before in ((counted, begin), (reader.questions.keys() - counted, end)):
-        for number, found in _last_answers(entries[:before], lines).items():
-            picked[number] = picked.get(number, set()) | found
-    for number in sorted(picked):
-        if playback.abandoned():
-            raise Abandoned
-        store.feed(reader.sample(entries[number], picked[number]), questions)
-        time.sleep(0)  # who draws may go first
-    store.samples = end
-    _tell_absent(recording, store, questions)
-    _count_from(recording, store, questions, min(playback.base, at))
-    newest = entries[end - 1]
-    store.asked, store.cost = len(newest.replies), sum(kept.took for kept in newest.replies.values())
-    return store
-
-
-def _last_answers(entries: list[Entry], lines: Collection[str]) -> dict[int, set[str]]:
-    """The samples that have the last answers to some lines, by number, and to which lines."""
-    found: dict[int, set[str]] = {}
-    missing = set(lines)
-    for number in range(len(entries) - 1, -1, -1):
-        if not missing:
-            break
-        here = missing & entries[number].replies.keys()
-        if here:
-            found[number] = here
-            missing -= here
-    return found
-
-
-def _tell_absent(recording: Recording, store: Store, questions: tuple[Question, ...]) -> None:
-    for question in questions:
-        if store.known(question) is None:
-            until = " before this time" if recording.has(store.name, question.line) else ""
-            store.refuse(question, f"the recording has no answer to `{question.line}'{until}\n")
-
-
-def _count_from(recording: Recording, store: Store, questions: tuple[Question, ...], base: float) -> None:
-    """Let counters count from the first answer at a time or behind it."""
-    reader, entries = _Reader(recording, questions), recording.of(store.name)
-    missing = {question.line: question for question in questions if question.counters is not no_counters}
-    for entry in entries[max(recording.until(store.name, base) - 1, 0) :]:
-        if not missing or entry.at > store.at:
-            break
-        for line, reply in reader.sample(entry, missing.keys()).replies.items():
-            question = missing.pop(line)
-            if not reply.failed:
-                store.track(question).rebase_on(entry.at, question.counters(reply.value))

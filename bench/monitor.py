@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import select
 import statistics
 import subprocess
@@ -39,18 +40,34 @@ class Watched:
         command = ["tui", str(cli), "--no-stats"]
         self._terminal = pexpect.spawn(vppsh, command, env=environment, timeout=30, dimensions=(HEIGHT, WIDTH))
         self._terminal.delaybeforesend = None
-        self._terminal.expect("took")
+        self._terminal.expect(r"1 Overview.*took")
+        self._tabs = {name.decode(): key.decode() for key, name in re.findall(rb"(\d) ([A-Z][a-z]+)", self._terminal.match[0])}
         self._rest(LONGEST)
 
     def close(self) -> None:
         """End it."""
         self._terminal.close(force=True)
 
+    def open(self, tab: str) -> None:
+        """Go to a tab, and let it be drawn with what is asked for it."""
+        self.press(self._tabs[tab])
+        self.settle()
+
+    def until(self, text: str) -> float:
+        """Wait until something stands on the screen, which did not before; the seconds that it took."""
+        begun = time.perf_counter()
+        self._terminal.expect_exact(text.encode(), timeout=120)
+        return time.perf_counter() - begun
+
     def settle(self, seconds: float = 1.5) -> None:
         """Let what a tab needs be asked and drawn for the first time."""
         end = time.perf_counter() + seconds
         while (left := end - time.perf_counter()) > 0:
             self._read(left)
+
+    def send(self, key: str) -> None:
+        """Press a key and do not wait."""
+        self._terminal.send(key)
 
     def press(self, key: str) -> float:
         """Press a key; how many seconds passed until the last of what it changed on the screen came, 0 if it changed nothing."""

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from serving import greet, receive_until, serving_process, standing_in
 
 from vppsh.errors import TargetError, UsageError
+from vppsh.targets import connection
 from vppsh.targets.cli_socket import SocketTarget, find_socket
 from vppsh.targets.connection import AnswerTimeoutError, CliConnection, ConnectionLostError
 from vppsh.targets.fanout import ask_all
@@ -273,3 +274,13 @@ def test_fifty_sessions_at_once(path: Path) -> None:
         for target in targets:
             target.close()
     assert [(outcome.answer.text, outcome.error) for outcome in outcomes] == [("well\n", "")] * 50
+
+
+@given(st.lists(st.sampled_from([b"\r\n", b"\n", b"\r", "ü".encode(), b"\xff", b"route", b"\xc3"]), max_size=60), st.integers(0, 9))
+def test_long_answers_are_decoded_by_pieces(parts: list[bytes], size: int) -> None:
+    answer, before = b"".join(parts), connection.PIECE
+    connection.PIECE = size
+    try:
+        assert connection.decode(answer) == answer.replace(b"\r\n", b"\n").decode("utf-8", "surrogateescape")
+    finally:
+        connection.PIECE = before

@@ -19,6 +19,8 @@ NUL = b"\0"
 TERMINAL = "vppctl"
 # How long VPP may take to greet. It answers between two rounds of its main loop, and a barrier may hold it.
 GREETING_TIMEOUT = 10.0
+# Bytes of an answer that are made text at once, in which the interpreter does nothing else.
+PIECE = 1 << 18
 
 
 class Stream(Protocol):
@@ -144,5 +146,13 @@ def encode(line: str) -> bytes:
 
 
 def decode(answer: bytes) -> str:
-    """The text of an answer, its lines ended as everywhere in vppsh."""
-    return answer.replace(b"\r\n", b"\n").decode("utf-8", "surrogateescape")
+    """The text of an answer, its lines ended as everywhere in vppsh.
+
+    A long one is taken by pieces, between which other threads go on.
+    """
+    pieces, begin = [], 0
+    while begin < len(answer):
+        end = answer.find(b"\n", begin + PIECE) + 1 or len(answer)
+        pieces.append(answer[begin:end].replace(b"\r\n", b"\n").decode("utf-8", "surrogateescape"))
+        begin = end
+    return "".join(pieces)

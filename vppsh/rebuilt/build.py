@@ -90,8 +90,8 @@ def _write_routes(node: Node, recipe: Recipe, execute: Execute, settle: Callable
     """Add what differs, first what other routes do not go by: what they go by mostly comes with them."""
     routes = Routes(node)
     tried: set[str] = set()
+    here = _asked(execute)
     for turn in range(ROUNDS):
-        here = _asked(execute)
         added = False
         for table, prefix, route in routes.missing(here):
             line = routes.line(table, prefix, route)
@@ -99,10 +99,11 @@ def _write_routes(node: Node, recipe: Recipe, execute: Execute, settle: Callable
                 tried.add(line)
                 recipe.add(line)
                 added = True
-        settle()
-        if turn and not added:
+        if added:
+            settle()
+            here = _asked(execute)
+        elif turn:
             break
-    here = _asked(execute)
     for table, prefix, route in routes.missing(here):
         if routes.line(table, prefix, route) is None:
             recipe.note(f"routes that lead to {routes.unresolvable(route)} are not rebuilt")

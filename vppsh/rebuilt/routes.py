@@ -15,6 +15,8 @@ from vppsh.rebuilt.node import Node, Table
 from vppsh.rebuilt.recipe import Recipe
 
 Key = tuple[str, ...]
+Ends = frozenset[tuple[Key, Fraction]]
+WHOLE = Fraction(1)
 HOST = {4: 32, 6: 128}
 NOWHERE = ("0.0.0.0", "::")
 ETHERNET_REWRITE = 28
@@ -58,18 +60,26 @@ class Routes:
     def __init__(self, node: Node) -> None:
         self._node = node
         self._names = {each.name for each in node.interfaces}
+        # By family and the number of a load-balance: the table and address that it belongs to. Most routes have equal ends: kept once.
         self._via: dict[int, dict[int, tuple[int, str]]] = {family: {} for family in HOST}
-        for table in node.tables.values():
-            self._via[table.family] |= _hosts(table)
+        self._ends: dict[tuple[int, str], dict[str, Ends]] = {}
+        known: dict[Ends, Ends] = {}
+        for key, table in node.tables.items():
+            found = self._ends[key] = {}
+            for prefix in table.places:
+                route = table.route(prefix)
+                ends = ends_of(route)
+                found[prefix] = known.setdefault(ends, ends)
+                if self.resolves_others(table, prefix) and route.forwarding is not None and route.forwarding.index >= 0:
+                    self._via[table.family][route.forwarding.index] = (table.number, prefix.partition("/")[0])
 
     def missing(self, here: Node) -> Iterator[tuple[Table, str, Route]]:
         """The routes that the dataplane, whose answers are given, does not have or has otherwise."""
-        for (family, name), table in self._node.tables.items():
-            other = here.tables.get((family, name))
-            for prefix in table.places:
-                route = table.route(prefix)
-                if other is None or prefix not in other.places or ends_of(other.route(prefix)) != ends_of(route):
-                    yield table, prefix, route
+        for key, table in self._node.tables.items():
+            other = here.tables.get(key)
+            for prefix, ends in self._ends[key].items():
+                if other is None or prefix not in other.places or ends_of(other.route(prefix)) != ends:
+                    yield table, prefix, table.route(prefix)
 
     def surplus(self, here: Node) -> int:
         """How many routes to somewhere the dataplane has that the node does not, in tables that are known as a whole."""
@@ -151,24 +161,12 @@ def _what(way: Way) -> str:
     return match[1] if match else way.text
 
 
-def _hosts(table: Table) -> dict[int, tuple[int, str]]:
-    """The routes of single addresses by the numbers of their load-balances: the table's number and the address."""
-    found: dict[int, tuple[int, str]] = {}
-    for prefix in table.places:
-        address, _, length = prefix.partition("/")
-        if length == str(HOST[table.family]):
-            forwarding = table.route(prefix).forwarding
-            if forwarding is not None and forwarding.index >= 0:
-                found[forwarding.index] = (table.number, address)
-    return found
-
-
-def ends_of(route: Route) -> dict[Key, Fraction]:
+def ends_of(route: Route) -> Ends:
     """Where a route's packets end up, with the share of each: what two routes have in common that forward alike."""
     found: dict[Key, Fraction] = {}
     if route.forwarding is not None:
-        _gather(route.forwarding, Fraction(1), (), found)
-    return found
+        _gather(route.forwarding, WHOLE, (), found)
+    return frozenset(found.items())
 
 
 def _gather(way: Way, share: Fraction, labels: Key, found: dict[Key, Fraction]) -> None:
@@ -179,11 +177,11 @@ def _gather(way: Way, share: Fraction, labels: Key, found: dict[Key, Fraction]) 
     if way.kind in (Kind.BALANCE, Kind.LABEL, Kind.OTHER) and way.below:
         whole = sum(each.share for each in way.below)
         for each in way.below:
-            _gather(each, share * each.share / whole, labels, found)
+            _gather(each, share if each.share == whole else share * each.share / whole, labels, found)
         return
     # Whether a neighbour is known shows among neighbours.
     kind = Kind.ADJACENCY if way.kind is Kind.INCOMPLETE else way.kind
     told = way.text if kind is Kind.NULL else _what(way) if kind is Kind.OTHER else ""
     next_hop = "" if kind is Kind.RECEIVE else way.next_hop
     key = (kind.value, next_hop, way.interface, way.table, told, *labels)
-    found[key] = found.get(key, Fraction(0)) + share
+    found[key] = found[key] + share if key in found else share

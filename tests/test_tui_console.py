@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
 from monitors import SETUP, Monitor, Pilot, play, screen, until
 from serving import serving
+from terminals import SHELL, VPPSH, needs_tmux, tmux
 from textual.widgets import Static
 
 from vppsh.grammar.tree import CommandTree
@@ -105,6 +107,12 @@ def test_tab_help_history_and_the_way_out(tmp_path: Path, monkeypatch: pytest.Mo
         await pilot.press("end", "enter", "o")
         await until(pilot, lambda: monitor.view.id == "console")
         assert view.field.value == "show interface pg1"
+        await until(
+            pilot, lambda: [choice.text for choice in view.choices.choices] == ["show interface pg1", "show hardware-interfaces pg1"]
+        )
+        await pilot.press("down", "enter")
+        assert view.field.value == "show hardware-interfaces pg1 "
+        await until(pilot, lambda: not view.choices.choices)
         assert (tmp_path / "vppsh" / "history").read_text().splitlines()[-1] == "+show version"
 
     play(script, tmp_path, monkeypatch, session=idle_session())
@@ -230,6 +238,28 @@ def test_leaving(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
     play(script, tmp_path, monkeypatch, session=session)
     assert not session.closed
+
+
+@needs_tmux
+def test_keys_of_a_real_terminal(tmp_path: Path) -> None:
+    setup = tmp_path / "setup.vpp"
+    setup.write_text(SETUP)
+    with tmux(tmp_path / "home", columns=80, rows=24) as terminal:
+        terminal.type(f"{VPPSH} tui --run {setup}", "Enter")
+        console = re.search(r"(\d) Console", terminal.wait(r"null-node +blackholed pa[^$]*Quit"))
+        assert console is not None
+        terminal.type(console[1])
+        terminal.wait(r"\nvpp# ?\nTab completes")
+        terminal.type("%sleep 600", "Enter")
+        terminal.wait(r"at work for \S+; Ctrl-C ends it")
+        terminal.type("C-c")
+        terminal.wait(r"\nvpp# ?\nTab completes")
+        terminal.type("show int", "Tab", "pg1 | count", "Enter")
+        terminal.wait(r"vpp# show interface pg1 \| count\n[1-9]")
+        terminal.type("quit", "Enter")
+        terminal.wait(SHELL)
+        terminal.type("echo status $?", "Enter")
+        terminal.wait(r"status 0\n")
 
 
 def test_control_characters_and_colours_of_answers_are_harmless() -> None:

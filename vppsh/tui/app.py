@@ -366,9 +366,8 @@ class Monitor(App[None]):
         self.flash(f"{'; '.join(lines)} (copied; `o' takes it to the Console)" if lines else "no line is asked for this view")
 
     def action_console(self) -> None:
-        """The line behind the view, ready to be executed on the Console."""
-        lines = self.view.lines()
-        self.go_to("console", lines[0] if lines else None)
+        """The lines behind the view, ready to be executed on the Console."""
+        self.go_to("console", tuple(self.view.lines()))
 
     def action_copy(self) -> None:
         """Copy the view as text."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import deque
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Iterator, Sequence
 from concurrent.futures import Future
 from functools import partial
 from time import monotonic
@@ -23,7 +23,7 @@ from vppsh.errors import VppshError
 from vppsh.grammar.scripts import open_braces
 from vppsh.prompt.history import open_history
 from vppsh.prompt.typed import lines_of
-from vppsh.tui.console import Completed, Hints, Lines, Said, console_terminal
+from vppsh.tui.console import Choice, Completed, Hints, Lines, Said, console_terminal
 from vppsh.tui.numbers import duration
 from vppsh.tui.questions import VERSION, Question
 from vppsh.tui.screens.view import View
@@ -90,7 +90,7 @@ class ConsoleView(View):
         self._lines: tuple[Shell, Lines] | None = None
         self._at_work: Lines | None = None
         self._hinting = False
-        self._waits_for = ""
+        self._waits_for = self._offered_for = ""
         self._last = ""
 
     @property
@@ -147,8 +147,10 @@ class ConsoleView(View):
         self.field.focus()
 
     def drill(self, key: Hashable) -> None:
-        """A line that another tab has, ready to be executed."""
-        self._put(str(key))
+        """Lines that another tab has, one of them ready to be executed."""
+        if isinstance(key, tuple) and key:
+            self._put(key[0])
+            self._offer([Choice(line, 0) for line in key] if len(key) > 1 else ())
 
     def _shell_lines(self) -> Lines | None:
         """The shell of what is watched now; None for a recording."""
@@ -274,7 +276,8 @@ class ConsoleView(View):
     @on(Input.Changed)
     def _typed(self, event: Input.Changed) -> None:
         event.stop()
-        self.choices.offer(())
+        if event.value != self._offered_for:
+            self._offer(())
         if not self._hinting and self._shell_lines() is not None:
             self._hinting = True
             self.run_worker(self._learn(), name="hints", exit_on_error=True)
@@ -325,7 +328,12 @@ class ConsoleView(View):
             rest = field.value[at:]
             field.value = done.typed + (rest.lstrip() if done.typed.endswith(" ") else rest)
             field.cursor_position = len(done.typed)
-        self.choices.offer(done.choices)
+        self._offer(done.choices)
+
+    def _offer(self, choices: Sequence[Choice]) -> None:
+        """Show what may stand in the line, until it is another one."""
+        self._offered_for = self.field.value
+        self.choices.offer(choices)
 
     @on(Choices.Taken)
     def _take(self) -> None:
@@ -335,7 +343,7 @@ class ConsoleView(View):
             typed = field.value[: choice.start] + choice.text + ("" if choice.text.endswith("/") else " ")
             field.value, rest = typed + field.value[field.cursor_position :].lstrip(), len(typed)
             field.cursor_position = rest
-            self.choices.offer(())
+            self._offer(())
             field.focus()
 
     @on(LineInput.HelpWanted)
@@ -388,7 +396,7 @@ class ConsoleView(View):
     def action_back(self) -> None:
         """Close the choices, or leave the line for the monitor's keys."""
         if self.choices.choices:
-            self.choices.offer(())
+            self._offer(())
         elif self.field.has_focus:
             self.transcript.focus()
         else:

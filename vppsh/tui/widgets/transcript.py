@@ -100,7 +100,7 @@ class Transcript(ScrollView, can_focus=True, inherit_bindings=False):
         self._parts += [part] * len(lines)
         if last is not None:
             self._parts[-1] = last
-        self._lengths = np.concatenate((self._lengths, np.fromiter(map(len, lines), np.int64, len(lines))))
+        self._lengths = np.concatenate((self._lengths, np.fromiter((len(line.rstrip()) for line in lines), np.int64, len(lines))))
         excess = len(self._texts) - self._most
         lost = 0
         if excess > 0:

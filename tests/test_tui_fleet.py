@@ -19,10 +19,14 @@ from vppsh.targets.base import Answer
 from vppsh.tui.app import all_views
 from vppsh.tui.fleet import VITAL, Fleet, Place, Survey
 from vppsh.tui.grid import Tone
+from vppsh.tui.player import Player
 from vppsh.tui.questions import ERRORS, INTERFACES, VERSION
+from vppsh.tui.recorded import Playback
+from vppsh.tui.recording import FileRecorder
+from vppsh.tui.recording_file import Recording
 from vppsh.tui.sampling import Sampler
 from vppsh.tui.screens.cluster import ClusterView
-from vppsh.tui.watching import watch_targets
+from vppsh.tui.watching import watch_playback, watch_targets
 
 INTERVAL = 0.2
 Script = Callable[[Pilot[None], Monitor, Sequence[Counting]], Awaitable[None]]
@@ -134,7 +138,7 @@ def test_the_table_tells_what_each_node_does_and_all_together(tmp_path: Path, mo
         assert [(row["state"], row["pods"]) for row in rows.values()] == [("up", 30), ("up, agent: CrashLoopBackOff", 12), ("up", -1)]
         shown = screen(pilot)
         assert "lab │ 3 nodes, 3 up, 42 pods" in shown[0]
-        assert any("received 6" in line and "errors 0/s" in line for line in shown)
+        assert any("rx 6" in line and "errors 0/s" in line for line in shown)
         assert any("pod one: ok" in line for line in shown)
         assert any("pods: not allowed" in line for line in shown)
         assert all("show errors" not in target.asked for target in targets)
@@ -206,7 +210,7 @@ def test_sort_filter_pause_and_save(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         assert [node["node"] for node in saved["nodes"]] == ["node-3"]
         assert saved["totals"]["rx_packets"] == pytest.approx(10_000, rel=0.05)
         monitor.save(str(tmp_path / "view.txt"))
-        assert (tmp_path / "view.txt").read_text().startswith("lab: 4 nodes, 4 up\nreceived ")
+        assert (tmp_path / "view.txt").read_text().startswith("lab: 4 nodes, 4 up\nrx ")
         await pilot.press("escape", "space")
         samples = [target.asked.count(INTERFACES.line) for target in targets]
         before = rows_of(monitor)
@@ -217,6 +221,37 @@ def test_sort_filter_pause_and_save(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         assert rows_of(monitor) != before
 
     play(script, tmp_path, monkeypatch, counting(4))
+
+
+def test_a_recording_of_several_opens_with_all_and_leads_to_each(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    now, file = 100.0, tmp_path / "two.gz"
+    targets = [Counting(f"node-{rate}", {"rx packets": float(rate)}, clock=lambda: now) for rate in (1000, 2000)]
+    samplers = [Sampler(target, 1.0, clock=lambda: now, wall=lambda: now) for target in targets]
+    recorder = FileRecorder(str(file), [(target.name, target.where) for target in targets], 1.0)
+    for second in range(20):
+        now = 100.0 + second
+        for target, sampler in zip(targets, samplers):
+            target.gone = "away" if second > 15 and target is targets[1] else ""
+            sampler.want(VITAL)
+            recorder.write(target.name, sampler.sample())
+    recorder.close()
+    playback = Playback(Recording(file))
+    player = Player(watch_playback(playback), playback)
+
+    async def run() -> None:
+        async with player.run_test(size=(120, 30)) as pilot:
+            await until(pilot, lambda: measured(player, "node-1000") and "lost" in str(rows_of(player)["node-2000"]["state"]))
+            assert rows_of(player)["node-2000"]["state"] == "lost 3.0s: away"
+            playback.seek(112.0)
+            await until(pilot, lambda: measured(player, "node-2000"))
+            assert [row["rx_packets_rate"] for row in rows_of(player).values()] == pytest.approx([1000, 2000])
+            await pilot.press("down", "down", "enter")
+            await until(pilot, lambda: any(line.startswith("received       2k pps") for line in screen(pilot)))
+            await pilot.press("escape")
+            assert player.view.id == "cluster"
+
+    asyncio.run(run())
 
 
 class Hanging(Counting):

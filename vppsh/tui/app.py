@@ -34,7 +34,7 @@ from vppsh.tui.worker import Feed
 # Samples that a paused view keeps for later.
 MOST_WAITING = 3600
 # What shows all targets is drawn so many seconds after a sample, together with those that came meanwhile.
-GATHERED = 0.25
+GATHERED = 0.5
 # Samples of many targets are taken for so many seconds, then keys have their turn.
 TURN = 0.02
 

@@ -63,9 +63,9 @@ def rates(fleet: Fleet) -> str:
     """What all do together, in a line."""
     total = sums(fleet)
     return (
-        f"received {short(total.rx_packets) or '0'} pps {bits(total.rx_bytes) or '0b/s'}   "
-        f"sent {short(total.tx_packets) or '0'} pps {bits(total.tx_bytes) or '0b/s'}   "
-        f"dropped {short(total.drops) or '0'} pps   errors {short(total.errors) or '0'}/s"
+        f"rx {short(total.rx_packets) or '0'} pps {bits(total.rx_bytes) or '0b/s'}   "
+        f"tx {short(total.tx_packets) or '0'} pps {bits(total.tx_bytes) or '0b/s'}   "
+        f"drops {short(total.drops) or '0'}/s   errors {short(total.errors) or '0'}/s"
     )
 
 
@@ -110,13 +110,13 @@ class ClusterReport(Report):
     order = Order(0)
     empty = "no nodes"
     help = (
-        "A node of the cluster each. Enter goes to a node: all tabs are about it then, and Escape, Backspace or this tab lead\n"
-        "back; `<' and `>' go to the node before and the next one, on the same tab. Rates are those of all interfaces of a\n"
-        "node together; errors are rx-error, tx-error, rx-miss and rx-no-buf; the vector rate is that of the busiest thread.\n"
-        "A row is red while the node does not answer: it tells since when and why, and the node is tried again, ever more\n"
-        "rarely, up to every ten seconds. It is yellow while packets are dropped or something is wrong with its pod.\n"
-        "A node that is out of sight is asked every third time only, and never what stops VPP's workers: `asked' tells how\n"
-        "often that is and how long it took. Pods are what the API server knows, asked every 15 seconds."
+        "A node of the cluster each. Enter goes to a node: all tabs are about it then. Escape, Backspace or this tab lead back; `<' and "
+        "`>' go to the node before and the next one, on the same tab.\n\n"
+        "Rates are those of all interfaces of a node together; errors are rx-error, tx-error, rx-miss and rx-no-buf; the vector rate is "
+        "that of the busiest thread. A row is red while the node does not answer: it tells since when and why, and the node is tried "
+        "again, ever more rarely. It is yellow while packets are dropped or something is wrong with its pod.\n\n"
+        "A node that is out of sight is asked every third time only, and never what stops VPP's workers: `asked' tells how often that is "
+        "and how long it took. Pods are what the API server knows, asked every 15 seconds."
     )
     columns = (
         Column("Node", "node", 0),

@@ -194,8 +194,8 @@ class RecordedFeed:
 
     def want(self, questions: Iterable[Question]) -> None:
         """Look at what these ask for."""
-        self.questions = tuple(dict.fromkeys(questions))
-        if self._deliver is not None:
+        known, self.questions = self.questions, tuple(dict.fromkeys(questions))
+        if self._deliver is not None and self.questions != known:
             self._playback.look(self.name)
 
     def hurry(self) -> None:

@@ -102,7 +102,7 @@ def watch_playback(playback: Playback) -> Watched | Fleet:
     watched = watch_recording(playback)
     if len(watched) == 1:
         return watched[0]
-    return Fleet(playback.recording.path.name, watched, playback.recording.interval, clock=lambda: playback.at)
+    return Fleet("cluster", watched, playback.recording.interval, clock=lambda: playback.at)
 
 
 def watch_recording(playback: Playback) -> list[Watched]:

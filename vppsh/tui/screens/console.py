@@ -142,6 +142,12 @@ class ConsoleView(View):
         self._before.update(Content(CONTINUED if self._open else lines.prompt if lines else "# "))
         self._show_hint()
 
+    def switched(self) -> None:
+        """Lines that wait were meant for the target before."""
+        self._waiting.clear()
+        self._open.clear()
+        self.choices.offer(())
+
     def take_focus(self) -> None:
         """Keys go to the line."""
         self.field.focus()

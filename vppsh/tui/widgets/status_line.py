@@ -36,7 +36,7 @@ class StatusLine(Static):
         version = store.value(VERSION)
         parts = ["", version or ""]
         if store.lost:
-            age = duration(now - store.at) if store.samples else ""
+            age = duration(now - store.lost_at) if store.samples and store.lost_at is not None else ""
             parts.append(f"LOST{f' {age} ago' if age else ''}{', trying again' if self.live else ''}: {store.lost}")
         elif paused is not None:
             parts.append(f"PAUSED, {paused} samples wait")

@@ -111,6 +111,24 @@ def test_answers_are_found_behind_any_prompt(prompt: str) -> None:
     ]
 
 
+def test_answers_to_longer_lines_are_not_taken_for_those_to_shorter_ones() -> None:
+    text = "vpp# show interface span\nSource  Destination\npg0  pg1 (both)\nvpp# show ip table 7\nshow ip table: Couldn't find it\n"
+    assert [section.line for section in read_sections(text.split("\n"))] == ["show interface ...", "show ip table ..."]
+
+
+def test_numbers_of_tables_may_have_32_bits() -> None:
+    """As a control plane has them: VPP's commands read them as signed."""
+    session = session_of(
+        ["ip table add -775096599 name pod", "create loopback interface", "set interface ip table loop0 -775096599",
+         "set interface ip address loop0 11.0.0.1/32", "ip route add 10.0.0.0/8 table -775096599 via ip4-lookup-in-table 0"]
+    )  # fmt: skip
+    text = told(session)
+    assert "table_id:3519870697 pod" in text
+    recipe, _, again = rebuilt(read_sections(text.split("\n")))
+    assert not recipe.notes
+    assert again.execute("show interface address").text == session.execute("show interface address").text
+
+
 def test_answers_are_known_by_their_shape() -> None:
     session = session_of(configuration(RECIPES / "router.vpp"))
     lines = [line for line in ASKED if session.execute(line).text.strip() and not session.execute(line).text.startswith(("No ", "no "))]
@@ -326,11 +344,11 @@ def test_what_is_not_rebuilt_is_said() -> None:
     ]
     recipe, _, _ = rebuilt(sections)
     assert set(recipe.notes) == {
-        "no answer tells the MAC address of pg0: packets to it are taken for those of others",
+        "no answer tells MAC addresses: packets to them are taken for those of others: pg0",
         "not rebuilt, so that packets pass without it: services (cnat) (`show cnat translation')",
         "lines of answers that were not understood: 'what is this' ...",
     }
-    assert recipe.text.startswith("# lacking: no answer tells the MAC address of pg0")
+    assert recipe.text.startswith("# lacking: no answer tells MAC addresses")
 
 
 def archive(path: Path, nodes: dict[str, dict[str, str]]) -> None:

@@ -159,7 +159,8 @@ class Addresses:
 
     def bind(self, protocol: Protocol, interface: Interface, table_id: int) -> None:
         """Put an interface in a table (CommandError if there is none, or addresses are in the way)."""
-        found = self._fib.tables(protocol).find(table_id)
+        # Who types a number beyond 31 bits has to write it as a negative one.
+        found = self._fib.tables(protocol).find(table_id & 0xFFFFFFFF)
         if found is None:
             raise CommandError(f"no such table {table_id}")
         if next(self.of(protocol, interface), None) is not None:

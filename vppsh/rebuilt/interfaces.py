@@ -7,7 +7,7 @@ import re
 from vppsh.answers.interfaces import Interface
 from vppsh.answers.ways import Kind
 from vppsh.rebuilt.node import Node
-from vppsh.rebuilt.recipe import Recipe
+from vppsh.rebuilt.recipe import Recipe, signed
 from vppsh.rebuilt.tunnels import TunnelLine
 
 LOCAL = "local0"
@@ -32,6 +32,8 @@ class Interfaces:
         self._names = {each.name for each in node.interfaces}
         self._stand_in = FIRST_STAND_IN
         self._raw: set[str] = set()
+        self._subs: list[str] = []
+        self._without_mac: list[str] = []
         self.macs = {name: device.mac for name, device in node.devices.items() if device.mac}
         if not node.devices:
             self.macs |= _macs_of_rewrites(node)
@@ -42,6 +44,11 @@ class Interfaces:
             if interface.name != LOCAL:
                 self._make(interface)
                 self._set(interface)
+        if self._subs:
+            self._recipe.note(f"sub-interfaces are taken for 802.1Q with the VLAN of their number: {', '.join(self._subs)}")
+        if self._without_mac:
+            names = ", ".join(self._without_mac)
+            self._recipe.note(f"no answer tells MAC addresses: packets to them are taken for those of others: {names}")
 
     def _make(self, interface: Interface) -> None:
         name, mac = interface.name, self.macs.get(interface.name, "")
@@ -53,7 +60,7 @@ class Interfaces:
                 self._recipe.add(f"set interface name {tunnel.name} {name}")
         elif sub is not None and sub["parent"] in self._names:
             self._recipe.add(f"create sub-interfaces {sub['parent']} {sub['number']}")
-            self._recipe.note(f"sub-interfaces are taken for 802.1Q with the VLAN of their number: {name}")
+            self._subs.append(name)
         else:
             self._make_device(name, mac)
 
@@ -87,7 +94,7 @@ class Interfaces:
         if raw and not name.startswith("tun"):
             self._recipe.note(f"{name} is none of the tunnels that are rebuilt: what is sent by it ends there")
         if not raw and not mac:
-            self._recipe.note(f"no answer tells the MAC address of {name}: packets to it are taken for those of others")
+            self._without_mac.append(name)
 
     def _set(self, interface: Interface) -> None:
         sizes = [int(size) for size in interface.mtu.split("/") if size.isdigit()]
@@ -118,7 +125,7 @@ def write_tables(node: Node, recipe: Recipe) -> None:
     for table in sorted(node.tables.values(), key=lambda table: (table.family, table.index)):
         if table.number:
             named = "" if table.name == f"ipv{table.family}-VRF:{table.number}" else f" name {table.name}"
-            recipe.add(f"{table.command} table add {table.number}{named}")
+            recipe.add(f"{table.command} table add {signed(table.number)}{named}")
 
 
 def write_addresses(node: Node, recipe: Recipe) -> None:
@@ -131,7 +138,7 @@ def write_addresses(node: Node, recipe: Recipe) -> None:
         for family, command in ((4, "ip"), (6, "ip6")):
             number = next((address.table for address in each.addresses if address.version == family), 0)
             if number:
-                recipe.add(f"set interface {command} table {name} {number}")
+                recipe.add(f"set interface {command} table {name} {signed(number)}")
         if each.lender:
             borrowers.append(f"set interface unnumbered {name} use {each.lender}")
         else:

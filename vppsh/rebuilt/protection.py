@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from vppsh.answers.ipsec import Sa, read_protections, read_sas
 from vppsh.rebuilt.node import Node
-from vppsh.rebuilt.recipe import Recipe
+from vppsh.rebuilt.recipe import Recipe, signed
 from vppsh.rebuilt.secrets import SaKeys, sa_keys
 
 # How long keys are, in bytes; of what is not told, the usual.
@@ -42,13 +42,8 @@ def write_protection(node: Node, recipe: Recipe) -> None:
         if interface not in names or not each.sends or not each.takes:
             recipe.note(f"what protects {interface} is not rebuilt")
             continue
-        inbound = "".join(f" sa-in {_signed(sa.id)}" for sa in each.takes)
-        recipe.add(f"ipsec tunnel protect {interface}{f' {peer}' if peer else ''}{inbound} sa-out {_signed(each.sends[-1].id)}")
-
-
-def _signed(number: int) -> int:
-    """A number of 32 bits as VPP's command reads it."""
-    return number - (1 << 32) if number >> 31 else number
+        inbound = "".join(f" sa-in {signed(sa.id)}" for sa in each.takes)
+        recipe.add(f"ipsec tunnel protect {interface}{f' {peer}' if peer else ''}{inbound} sa-out {signed(each.sends[-1].id)}")
 
 
 def _association(sa: Sa, keys: SaKeys, recipe: Recipe) -> str:

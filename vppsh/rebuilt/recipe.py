@@ -32,6 +32,11 @@ class Recipe:
         return "".join(f"{line}\n" for line in (*lacking, *self.lines))
 
 
+def signed(number: int) -> int:
+    """A number of 32 bits as most of VPP's commands read it."""
+    return number - (1 << 32) if number >> 31 else number
+
+
 def note_text(text: str, count: int) -> str:
     """A note with its number, if it is said of several."""
     return f"{text} ({count} times)" if count > 1 else text

@@ -12,7 +12,7 @@ from fractions import Fraction
 from vppsh.answers.routes import Route
 from vppsh.answers.ways import Kind, Way
 from vppsh.rebuilt.node import Node, Table
-from vppsh.rebuilt.recipe import Recipe
+from vppsh.rebuilt.recipe import Recipe, signed
 
 Key = tuple[str, ...]
 Ends = frozenset[tuple[Key, Fraction]]
@@ -51,7 +51,7 @@ def write_flow_hashes(node: Node, recipe: Recipe) -> None:
     """The lines for tables that spread flows in a way of their own."""
     for table in node.tables.values():
         if table.flow_hash and table.flow_hash != USUAL_HASH:
-            recipe.add(f"set {table.command} flow-hash table {table.number} {' '.join(table.flow_hash)}")
+            recipe.add(f"set {table.command} flow-hash table {signed(table.number)} {' '.join(table.flow_hash)}")
 
 
 class Routes:
@@ -97,7 +97,7 @@ class Routes:
             return None
         several = len(paths) > 1
         ways = "".join(f" via {path[0]}{f' weight {path[1]}' if several else ''}" for path in paths if path is not None)
-        return f"ip route add {prefix}{f' table {table.number}' if table.number else ''}{ways}"
+        return f"ip route add {prefix}{f' table {signed(table.number)}' if table.number else ''}{ways}"
 
     def unresolvable(self, route: Route) -> str:
         """What a route leads to that there is no command for."""
@@ -130,7 +130,7 @@ class Routes:
             return f"{path} out-labels {' '.join(labels)}" if path is not None and labels else None
         if way.kind is Kind.LOOKUP:
             number = next((each.number for each in self._node.tables.values() if each.name == way.table), None)
-            return None if number is None else f"ip{6 if table.family == 6 else 4}-lookup-in-table {number}"
+            return None if number is None else f"ip{6 if table.family == 6 else 4}-lookup-in-table {signed(number)}"
         if way.kind is Kind.NULL:
             return next((typed for printed, typed in _NULL.items() if way.text.endswith(printed)), "null")
         if way.kind in (Kind.ADJACENCY, Kind.INCOMPLETE):
@@ -143,7 +143,7 @@ class Routes:
         address = self._via[table.family].get(way.index)
         if address is not None:
             number, host = address
-            return host if number == table.number == 0 else f"{host} next-hop-table {number}"
+            return host if number == table.number == 0 else f"{host} next-hop-table {signed(number)}"
         return self._path(way.below[0], table) if len(way.below) == 1 else None
 
 

@@ -9,7 +9,7 @@ from vppsh.answers.interfaces import Interface
 from vppsh.answers.tunnels import Tunnel, read_peers, tunnel_reader
 from vppsh.answers.wireguard import read_wireguard_interfaces
 from vppsh.rebuilt.node import Node
-from vppsh.rebuilt.recipe import Recipe
+from vppsh.rebuilt.recipe import Recipe, signed
 from vppsh.rebuilt.secrets import wireguard_keys
 
 FLAGS = ("encap-", "decap-")
@@ -35,6 +35,7 @@ def tunnel_lines(node: Node, recipe: Recipe) -> dict[str, TunnelLine]:
                 if interface is None or line is None:
                     recipe.note(f"a tunnel is not rebuilt: {kind} from {tunnel.values['source']}")
                 else:
+                    _make_table(node, recipe, tunnel)
                     found[interface.name] = line
     found |= _wireguard(node, recipe)
     return found
@@ -43,9 +44,19 @@ def tunnel_lines(node: Node, recipe: Recipe) -> dict[str, TunnelLine]:
 def _table(node: Node, tunnel: Tunnel) -> str:
     """The number of the table that the tunnel's packets are looked up in."""
     if "table" in tunnel.values:
-        return tunnel.values["table"]
+        return str(signed(int(tunnel.values["table"])))
     family = 6 if ":" in tunnel.values["source"] else 4
-    return str(node.table_number(family, int(tunnel.values.get("fib_index", "0"))))
+    return str(signed(node.table_number(family, int(tunnel.values.get("fib_index", "0")))))
+
+
+def _make_table(node: Node, recipe: Recipe, tunnel: Tunnel) -> None:
+    """The line for a table that no other answer tells of."""
+    family = 6 if ":" in tunnel.values["source"] else 4
+    number = int(tunnel.values.get("table", "0"))
+    if number and all((table.family, table.number) != (family, number) for table in node.tables.values()):
+        line = f"{'ip6' if family == 6 else 'ip'} table add {signed(number)}"
+        if line not in recipe.lines:
+            recipe.add(line)
 
 
 def _flags(tunnel: Tunnel) -> str:

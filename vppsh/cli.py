@@ -6,6 +6,7 @@ import argparse
 import gc
 import os
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 from importlib import import_module
 from typing import NamedTuple
@@ -40,14 +41,19 @@ FRONT_ENDS = {
 
 def main(arguments: list[str] | None = None) -> int:
     """Run `vppsh` with the arguments of the process (or these); gives the exit status."""
-    arguments = sys.argv[1:] if arguments is None else arguments
+    given = sys.argv[1:] if arguments is None else arguments
+    return guarded("vppsh", lambda: _run(_parser(given).parse_args(given)))
+
+
+def guarded(name: str, work: Callable[[], int]) -> int:
+    """Do the work of a program of that name: its exit status, whatever ends it."""
     for stream in (sys.stdout, sys.stderr):
         with suppress(AttributeError):  # a replaced stream need not be reconfigurable
             stream.reconfigure(errors="surrogateescape")  # type: ignore[union-attr]  # TextIO leaves it out
     try:
-        return _run(_parser(arguments).parse_args(arguments))
+        return work()
     except VppshError as error:
-        sys.stderr.write(f"vppsh: {error}\n")
+        sys.stderr.write(f"{name}: {error}\n")
         return error.status
     except KeyboardInterrupt:
         return 130

@@ -6,6 +6,7 @@ import argparse
 import json
 import os
 import pty
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -111,3 +112,21 @@ def test_the_spelling_of_calicovppctl(server: ApiServer) -> None:
         assert selection_of(found) == "node-a"
     assert parser.parse_args(["log", "-f", "-c", "agent", "-n", "node-a"]).component == "agent"
     assert kube(server, "sh", "-c", "vpp", "-n", "node-a", stdin="echo one").stdout == "one\n"
+
+
+@pytest.mark.skipif(shutil.which("kubectl") is None, reason="kubectl is not installed")
+def test_the_plugin_of_kubectl(live: ApiServer, tmp_path: Path) -> None:
+    plugin = tmp_path / "kubectl-vpp"
+    plugin.write_text(f"#!{sys.executable}\nfrom vppsh.kube.front import kubectl_plugin\nraise SystemExit(kubectl_plugin())\n")
+    plugin.chmod(0o755)
+    environment = {**PYTHON, "PATH": f"{tmp_path}:{os.environ['PATH']}", "KUBECONFIG": str(live.write_kubeconfig())}
+
+    def kubectl(*words: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(["kubectl", "vpp", *words], capture_output=True, text=True, env=environment, timeout=60, check=False)
+
+    assert kubectl("vppctl", "node-a", "show", "version").stdout.startswith("vpp v26.10-rc0")
+    assert kubectl("vppctl", "node-a", "frobnicate").returncode == 1
+    missing = kubectl("vppctl", "nowhere", "show", "version")
+    assert (missing.returncode, missing.stdout) == (2, "")
+    assert missing.stderr.startswith("kubectl vpp: no node 'nowhere'; ")
+    assert "usage: kubectl vpp trace" in kubectl("trace", "--help").stdout

@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import argparse
 import pkgutil
-import sys
 from importlib import import_module
 
-from vppsh.errors import VppshError
+from vppsh.cli import guarded
 from vppsh.kube import commands
 from vppsh.kube.settings import add_settings, settings_of
 
@@ -44,10 +43,4 @@ def kubectl_plugin() -> int:
     """The entry point of `kubectl-vpp`."""
     parser = argparse.ArgumentParser(prog="kubectl vpp")
     add_arguments(parser)
-    try:
-        return main(parser.parse_args())
-    except VppshError as error:
-        sys.stderr.write(f"kubectl vpp: {error}\n")
-        return error.status
-    except KeyboardInterrupt:
-        return 130
+    return guarded("kubectl vpp", lambda: main(parser.parse_args()))

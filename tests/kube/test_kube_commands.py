@@ -6,9 +6,12 @@ import argparse
 import json
 import os
 import pty
+import select
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -62,19 +65,58 @@ def test_shells_that_are_not_possible(server: ApiServer, words: tuple[str, ...])
     assert done.stderr.startswith("vppsh: sh: ")
 
 
-def test_a_shell_at_a_terminal(server: ApiServer) -> None:
+@contextmanager
+def at_a_terminal(server: ApiServer) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
+    """A shell on a node, and the terminal that it is at."""
     leader, follower = pty.openpty()
     command = [sys.executable, "-m", "vppsh", "kube", "sh", "--kubeconfig", str(server.write_kubeconfig()), "vpp", "node-a"]
     process = subprocess.Popen(command, stdin=follower, stdout=follower, stderr=follower, env=PYTHON, cwd=ROOT, start_new_session=True)
     os.close(follower)
-    seen = b""
-    for wanted, typed in ((b"# ", b"stty -echo; echo $((6*7))-; pwd\n"), (b"42-", b""), (b"pods/node-a\r\n", b"exit 5\n")):
-        while wanted not in seen:
-            seen += os.read(leader, 4096)
-        os.write(leader, typed)
-    assert process.wait(timeout=30) == 5
+    yield process, leader
+    process.kill()
+    process.wait(timeout=30)
     os.close(leader)
+
+
+def converse(leader: int, *exchanges: tuple[bytes, bytes]) -> None:
+    """Wait for each text, and type what follows it."""
+    seen = b""
+    for wanted, typed in exchanges:
+        while wanted not in seen:
+            seen = seen[-100:] + os.read(leader, 4096)
+        seen = seen.partition(wanted)[2]
+        os.write(leader, typed)
+
+
+def test_a_shell_at_a_terminal(server: ApiServer) -> None:
+    with at_a_terminal(server) as (process, leader):
+        converse(leader, (b"# ", b"stty -echo; echo $((6*7))-; pwd\n"), (b"42-", b""), (b"pods/node-a\r\n", b"exit 5\n"))
+        assert process.wait(timeout=30) == 5
     assert Path(server.cluster.pods[SPACE, POD].root).name == "node-a"
+
+
+def test_keys_are_heard_while_a_command_prints_without_end(server: ApiServer) -> None:
+    with at_a_terminal(server) as (process, leader):
+        converse(leader, (b"# ", b"yes on and on\n"), (b"on and on\r\non and on", b"\x03"), (b"# ", b"exit 6\n"))
+        with suppress(OSError):  # the terminal of a shell that has ended
+            while process.poll() is None:
+                if select.select([leader], [], [], 0.1)[0]:
+                    os.read(leader, 65536)
+        assert process.wait(timeout=30) == 6
+
+
+@pytest.mark.parametrize("words", [("sh", "vpp", "node-a", "cat", "/dev/zero"), ("log", "-f", "all")])
+def test_a_reader_that_goes_away_ends_it(server: ApiServer, words: tuple[str, ...]) -> None:
+    command = [sys.executable, "-m", "vppsh", "kube", words[0], "--kubeconfig", str(server.write_kubeconfig()), *words[1:]]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=PYTHON, cwd=ROOT)
+    assert process.stdout is not None
+    assert process.stderr is not None
+    process.stdout.read(10)
+    process.stdout.close()
+    server.cluster.pods[SPACE, POD].containers[0].log.append("one more line")
+    assert process.wait(timeout=30) == 1
+    assert process.stderr.read() == b""
+    process.stderr.close()
 
 
 def test_the_log_of_felix(server: ApiServer, tmp_path: Path) -> None:

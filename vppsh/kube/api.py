@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import queue
-import re
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -30,9 +29,6 @@ WORDS = {
     404: "not found",
     429: "the API server has too much to do",
 }
-# Within the text that the client makes of a refused upgrade to a WebSocket.
-_HANDSHAKE = re.compile(r"Handshake status (?P<status>\d+)")
-_BODY = re.compile(r"-\+-\+- (?P<body>\{\"kind\".*\})\s*\Z", re.DOTALL)
 
 
 class ClusterError(TargetError):
@@ -143,7 +139,7 @@ class Api:
                 answer.release_conn()
 
     def execute(self, pod: Pod, container: str, words: Sequence[str], *, stdin: bool, tty: bool) -> Any:
-        """Start a command in a container; the client's WebSocket to it (WSClient)."""
+        """Start a command in a container; the WebSocket to it."""
         seconds = self.settings.request_timeout
         what = f"exec in {pod.name}/{container}"
         flags = {"stdin": stdin, "stdout": True, "stderr": not tty, "tty": tty}
@@ -154,19 +150,15 @@ class Api:
             raise ClusterError(f"{what}: the API server did not answer within {seconds:g} s") from None
 
     def _upgrade(self, what: str, path: str, query: Sequence[tuple[str, str]]) -> Any:
-        from kubernetes.client.exceptions import ApiException
-        from kubernetes.stream.ws_client import websocket_call
+        from kubernetes.stream.ws_client import create_websocket, get_websocket_url
+        from websocket import WebSocketBadStatusException, WebSocketException
 
         try:
-            return websocket_call(
-                self._configuration, "GET", f"{self.host}{path}", headers=self._headers(), query_params=query,
-                binary=True, capture_all=False, _preload_content=False,
-            )  # fmt: skip
-        except ApiException as error:
-            code, message = _handshake(str(error.reason))
-            if not code:
-                raise ClusterError(f"{what}: the API server cannot be reached: {_cause(error)}") from error
-            raise _refused(what, code, message) from error
+            return create_websocket(self._configuration, get_websocket_url(f"{self.host}{path}", query), self._headers())
+        except WebSocketBadStatusException as error:
+            raise _refused(what, error.status_code, _message(error.resp_body or b"")) from error
+        except (WebSocketException, OSError, ValueError) as error:
+            raise ClusterError(f"{what}: the API server cannot be reached: {_cause(error)}") from error
 
     def close(self) -> None:
         """Let go of the connections."""
@@ -245,7 +237,7 @@ def _within(seconds: float, upgrade: Callable[[], Any]) -> Any:
         with deciding:
             come.put(outcome)
             if late and not isinstance(outcome, ClusterError):
-                outcome.sock.shutdown()
+                outcome.shutdown()
 
     threading.Thread(target=work, name="upgrade", daemon=True).start()
     try:
@@ -281,12 +273,6 @@ def _message(body: bytes | str) -> str:
         return str(json.loads(body).get("message", ""))
     except (ValueError, AttributeError):
         return ""
-
-
-def _handshake(reason: str) -> tuple[int, str]:
-    """HTTP status and message of a refusal that came instead of a WebSocket; 0 when none came."""
-    found, told = _HANDSHAKE.search(reason), _BODY.search(reason)
-    return (int(found["status"]) if found else 0), (_message(told["body"]) if told else "")
 
 
 def _cause(error: BaseException) -> str:

@@ -11,12 +11,13 @@ from collections.abc import Generator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
-from websocket import WebSocketException
+from websocket import ABNF, WebSocket, WebSocketException
 
 from vppsh.kube.api import Api, ClusterError
 from vppsh.kube.model import Pod
 
-STDOUT, STDERR, STATUS, RESIZE = 1, 2, 3, 4
+# Channels of a WebSocket (v4.channel.k8s.io); the last stands for messages that are none.
+STDIN, STDOUT, STDERR, STATUS, RESIZE, NOTHING = 0, 1, 2, 3, 4, 255
 
 
 @dataclass(frozen=True)
@@ -34,25 +35,27 @@ class Exec:
     def __init__(self, api: Api, pod: Pod, container: str, words: Sequence[str], *, stdin: bool = False, tty: bool = False) -> None:
         """Start it; raises ClusterError."""
         self.what = f"exec in {pod.name}/{container}"
-        self._web = api.execute(pod, container, words, stdin=stdin, tty=tty)
+        self._web: WebSocket = api.execute(pod, container, words, stdin=stdin, tty=tty)
         self._wait, self._wake = os.pipe()
         os.set_blocking(self._wake, False)
         self._poll = select.poll()
-        self._poll.register(self._web.sock.sock, select.POLLIN)
+        self._poll.register(self.fileno(), select.POLLIN)
         self._poll.register(self._wait, select.POLLIN)
+        self._ended = False
+        self._told = b""
         self._status: int | None = None
 
     def send(self, data: bytes) -> None:
         """Write to its standard input; raises OSError when it is gone."""
         try:
-            self._web.write_channel(0, data)
+            self._web.send_binary(bytes((STDIN,)) + data)
         except WebSocketException as error:
             raise OSError(str(error)) from error
 
     def resize(self, width: int, height: int) -> None:
         """Tell the size of the terminal."""
         with suppress(WebSocketException, OSError):
-            self._web.write_channel(RESIZE, json.dumps({"Width": width, "Height": height}))
+            self._web.send_binary(bytes((RESIZE,)) + json.dumps({"Width": width, "Height": height}).encode())
 
     def receive(self, timeout: float | None) -> tuple[bytes, bytes]:
         """What has come on standard output and standard error; nothing on either when the command has ended.
@@ -60,13 +63,9 @@ class Exec:
         Raises TimeoutError after so many seconds, InterruptedError when `wake` was called, OSError when the connection was lost.
         """
         deadline = None if timeout is None else time.monotonic() + timeout
-        while True:
-            out, error = self._take(STDOUT), self._take(STDERR)
-            if out or error or not self._web.is_open():
-                return out, error
-            left = None if deadline is None else max(deadline - time.monotonic(), 0.0)
-            socket = self._web.sock.sock
-            if not (isinstance(socket, ssl.SSLSocket) and socket.pending()):
+        while not self._ended:
+            if not self.pending:
+                left = None if deadline is None else max(deadline - time.monotonic(), 0.0)
                 ready = [descriptor for descriptor, _ in self._poll.poll(None if left is None else left * 1000)]
                 if not ready:
                     raise TimeoutError
@@ -74,18 +73,36 @@ class Exec:
                     os.read(self._wait, 64)
                     raise InterruptedError
             try:
-                self._web.update(timeout=0)
+                channel, data = self._message()
             except (WebSocketException, ssl.SSLError) as lost:
                 raise OSError(str(lost) or "closed") from lost
+            if channel == STATUS:
+                self._told += data
+            elif data and channel in (STDOUT, STDERR):
+                return (data, b"") if channel == STDOUT else (b"", data)
+        return b"", b""
+
+    def _message(self) -> tuple[int, bytes]:
+        """The next message: its channel, and what follows. The library's own reader goes on as long as there are more, however many."""
+        kind, frame = self._web.recv_data_frame(control_frame=True)
+        if kind == ABNF.OPCODE_CLOSE:
+            self._ended = True
+        elif kind in (ABNF.OPCODE_BINARY, ABNF.OPCODE_TEXT) and frame.data:
+            return frame.data[0], frame.data[1:]
+        return NOTHING, b""
+
+    @property
+    def pending(self) -> bool:
+        """Bytes have come already: waiting for the descriptor would be in vain."""
+        return isinstance(self._web.sock, ssl.SSLSocket) and self._web.sock.pending() > 0
 
     @property
     def status(self) -> int:
         """The exit status of a command that has ended; raises ClusterError when the connection ended before it, or it never began."""
         if self._status is None:
-            text = self._web.read_channel(STATUS)
-            if not text:
+            if not self._told:
                 raise ClusterError(f"{self.what}: the connection was lost before the command had ended")
-            told = json.loads(text)
+            told = json.loads(self._told)
             causes = {cause.get("reason"): cause.get("message", "") for cause in (told.get("details") or {}).get("causes") or ()}
             if told.get("status") != "Success" and "ExitCode" not in causes:
                 raise ClusterError(f"{self.what}: {told.get('message') or 'failed'}")
@@ -94,7 +111,7 @@ class Exec:
 
     def fileno(self) -> int:
         """To wait beside other descriptors; look at `pending` first."""
-        return int(self._web.sock.sock.fileno())
+        return int(self._web.fileno())
 
     def wake(self) -> None:
         """Let `receive` end at once, from a signal handler or another thread."""
@@ -105,13 +122,10 @@ class Exec:
         """End it, if it has not."""
         # The library's own close waits for the other end's consent, up to three seconds.
         with suppress(WebSocketException, OSError):
-            self._web.sock.send_close()
-        self._web.sock.shutdown()
+            self._web.send_close()
+        self._web.shutdown()
         os.close(self._wait)
         os.close(self._wake)
-
-    def _take(self, channel: int) -> bytes:
-        return bytes(self._web.read_channel(channel)) if self._web._channels.get(channel) else b""
 
 
 def pieces(

@@ -47,26 +47,24 @@ def _talk(command: Exec, keyboard: int, screen: int) -> None:
     poll.register(command.fileno(), select.POLLIN)
     try:
         while True:
-            ready = {descriptor for descriptor, _ in poll.poll()}
+            ready = {descriptor for descriptor, _ in poll.poll(0 if command.pending else None)}
             if keyboard in ready:
                 typed = os.read(keyboard, CHUNK)
                 if typed:
                     command.send(typed)
                 else:
                     poll.unregister(keyboard)
-            if command.fileno() in ready and not _show(command, screen):
+            if (command.pending or command.fileno() in ready) and not _show(command, screen):
                 return
     except OSError as error:
         raise ClusterError(f"{command.what}: the connection was lost: {error}") from error
 
 
 def _show(command: Exec, screen: int) -> bool:
-    """Show what has come; False when there will be no more."""
-    while True:
-        try:
-            out, error = command.receive(0.0)
-        except TimeoutError:
-            return True
-        if not out and not error:
-            return False
-        os.write(screen, out)
+    """Show what has come, as much as one message: keys are heard while a command prints without end. False when it has ended."""
+    try:
+        out, error = command.receive(0.0)
+    except TimeoutError:
+        return True
+    os.write(screen, out)
+    return bool(out or error)

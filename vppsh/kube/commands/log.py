@@ -42,6 +42,7 @@ def main(options: argparse.Namespace, cluster: Cluster) -> int:
     pods = {pod.node: pod for pod in cluster.api.felix_pods()} if what == "felix" else {node.name: node.pod for node in nodes}
     lock = threading.Lock()
     failures: list[str] = []
+    gone: list[BrokenPipeError] = []
     masker = Masker()
 
     def copy(node: Node) -> None:
@@ -57,12 +58,17 @@ def main(options: argparse.Namespace, cluster: Cluster) -> int:
                     sys.stdout.buffer.flush()
         except VppshError as error:
             failures.append(f"{node.name}: {error}")
+        except BrokenPipeError as error:
+            gone.append(error)
 
     threads = [threading.Thread(target=copy, args=(node,), daemon=True) for node in nodes]
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join()
+        while thread.is_alive() and not gone:
+            thread.join(0.2)
+    if gone:
+        raise gone[0]  # nobody reads any more
     for failure in failures:
         sys.stderr.write(f"vppsh: {failure}\n")
     return ExitStatus.UNREACHABLE if failures else ExitStatus.OK

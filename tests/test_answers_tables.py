@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from vppsh.answers.cnat import Backend, read_sessions, read_translations
 from vppsh.answers.ipsec import read_policies, read_protections, read_sas
+from vppsh.answers.mpls import read_label_tables
 from vppsh.answers.npol import Rule, read_network_policies, read_policed_interfaces
 from vppsh.answers.tunnels import Tunnel, read_peers, read_tunnels, tunnel_reader
 
@@ -24,6 +25,7 @@ READERS: dict[str, Callable[[str], Any]] = {
     r"show ipsec spd( \d+)?": read_policies,
     **{f"show {kind} tunnel": tunnel_reader(kind) for kind in KINDS},
     r"show wireguard peer": read_peers,
+    r"show mpls fib( \d+)?( table \d+)?": read_label_tables,
     r"show cnat translation( \d+)?": read_translations,
     r"show cnat session( (ip|port|proto|return|max).*)?": read_sessions,
     r"show npol interfaces": read_policed_interfaces,
@@ -182,3 +184,18 @@ def test_services_sessions_and_policies() -> None:
     assert policy.rules[0] == Rule("rx", 4, "pass", "dst==[ipset#2;ip+port;TCP 10.0.0.1;80,],src==[1000-2000]")
     assert policy.rules[1].action == "deleted"
     assert [each.index for each in interface.policies["profiles"]] == [1]
+
+
+def test_labels_tell_whether_they_are_the_last_and_where_they_go() -> None:
+    text = (
+        "MPLS-VRF:0, fib_index:0 locks:[CLI:1, ]\nip4-explicit-null:neos/21 fib:0 index:19 locks:2\n forwarding:   mpls-neos-chain\n"
+        "  [@0]: dpo-load-balance: [proto:mpls index:22 buckets:1 uRPF:25 to:[3:180]]\n    [0] [@2]: dpo-punt\n"
+        "100:eos/21 fib:0 index:22 locks:2\n forwarding:   mpls-eos-chain\n"
+        "  [@0]: dpo-load-balance: [proto:mpls index:25 buckets:1 uRPF:17 to:[0:0]]\n    [0] [@6]: mpls-label[@1]:[200:64:0:eos]\n"
+        "        [@1]: mpls via 10.0.1.2 pg1: mtu:9000 next:2 flags:[] 02fe000000bb02fe000000028847\nfive, fib_index:1 locks:[CLI:1, ]\n"
+    )
+    first, second = read_label_tables(text).tables
+    null, label = first.routes
+    assert (null.label, null.last, null.route.forwarding.packets) == ("ip4-explicit-null", False, 3)  # type: ignore[union-attr]  # it is there
+    assert (label.label, label.last, label.route.ends[0].next_hop) == ("100", True, "10.0.1.2")
+    assert (first.number, second.number, second.routes) == (0, None, ())

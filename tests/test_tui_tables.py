@@ -279,7 +279,7 @@ def test_each_table_is_printed_without_a_screen(capsys: pytest.CaptureFixture[st
         assert print_tab(watch_session(session, 0.1), report.name, 1, as_json=False) == 0
         text = capsys.readouterr().out
         assert text.splitlines()[0].split()[0] == report.columns[0].title.split()[0]
-        assert len(text.splitlines()) > 1 or report.name in ("services", "sessions", "policies")
+        assert len(text.splitlines()) > 1 or report.name in ("mpls", "services", "sessions", "policies")
         assert KEY not in text
 
 
@@ -345,10 +345,16 @@ def test_what_becomes_of_packets_is_told_in_a_few_words() -> None:
         "    [0-2] [@5]: ipv4 via 10.0.0.2 pg0: mtu:9000 next:3 flags:[] 02fe\n"
         "    [3] [@5]: ipv4 via 10.0.1.2 pg1: mtu:9000 next:3 flags:[] 02fe\n"
     )
-    text = head("ipv4-VRF:0", 0) + several + "10.5.0.0/16\n  UNRESOLVED\n" + route("10.6.0.0/16", "0.0.0.0 ipip0", 9)
+    labelled = (
+        "10.7.0.0/16\n  unicast-ip4-chain\n  [@0]: dpo-load-balance: [proto:ip4 index:17 buckets:2 uRPF:8 to:[0:0]]\n"
+        "    [0] [@6]: mpls-label[@2]:[200:64:0:neos][201:64:0:eos]\n"
+        "        [@1]: mpls via 10.0.1.2 pg1: mtu:9000 next:2 flags:[] 02fe8847\n    [1] [@0]: dpo-drop ip4\n"
+    )
+    text = head("ipv4-VRF:0", 0) + several + "10.5.0.0/16\n  UNRESOLVED\n" + route("10.6.0.0/16", "0.0.0.0 ipip0", 9) + labelled
     rows = [row.values for row in read_forwarding(text, 4).sheet]
     assert rows[0] == ("10.4.0.0/16", "adjacency", "10.0.0.2 pg0 ×3, 10.0.1.2 pg1 ×1", 2, 5, 300, "0")
     assert rows[1][:4] == ("10.5.0.0/16", "unresolved", "", 0)
+    assert rows[3][1:4] == ("adjacency+drop", "label 200 label 201 10.0.1.2 pg1", 2)
     assert rows[2][:5] == ("10.6.0.0/16", "adjacency", "ipip0", 1, 9)
 
 
@@ -359,3 +365,43 @@ def test_an_address_finds_prefixes_and_ranges_the_narrowest_first() -> None:
     assert [row.key for row in arranged(rows, Order(), "10.3.0.0/16")] == ["fd00::/8 10.3.0.0/16", "10.0.0.0/8"]
     assert [row.key for row in arranged(rows, Order(), "fd12::1")] == ["fd00::/8 10.3.0.0/16"]
     assert [network.span for network in networks_in("02:fe:00:00:00:01 10.1.2.3;80 [fd00::/120]")] == [0, 255]
+
+
+def test_very_many_routes_are_sorted_found_and_saved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    count = 50_000
+    prefixes = [f"{16 + (number >> 16)}.{number >> 8 & 255}.{number & 255}.0/24" for number in range(count)]
+    text = head("ipv4-VRF:0", 0) + "".join(route(prefix, f"10.0.{number % 7}.2 pg0", number % 5) for number, prefix in enumerate(prefixes))
+    summary = head("ipv4-VRF:0", 0) + f"    Prefix length         Count     \n                  24 {count:>15}\n"
+    saved = tmp_path / "routes.json"
+
+    async def script(pilot: Pilot[None], monitor: Monitor) -> None:
+        monitor.go_to("tables", "fib4")
+        grid = tables_of(monitor).grid
+        await until(pilot, lambda: any("50000 routes: VPP stops its workers" in line for line in screen(pilot)))
+        assert "show ip fib" not in target.asked
+        await pilot.press("r")
+        await until(pilot, lambda: len(grid.table.rows) == count)
+        await pilot.press("end")
+        assert grid.table.key == (0, prefixes[-1])
+        await pilot.press("s", "s", "S")
+        assert grid.table.rows[0].values[2] == "10.0.6.2 pg0"
+        assert grid.table.key == (0, prefixes[-1])  # the cursor stays with its route
+        await pilot.press("slash", *"16.77.2.3")
+        await until(pilot, lambda: [row.values[0] for row in grid.table.rows] == ["16.77.2.0/24"])
+        await pilot.press("escape")
+        await until(pilot, lambda: len(grid.table.rows) == count)
+        await pilot.press("c")
+        await until(pilot, lambda: any("too much for a clipboard" in line for line in screen(pilot)))
+        monitor.save(str(saved))
+        await until(pilot, lambda: any("saved as" in line for line in screen(pilot)))
+        assert len(json.loads(saved.read_text())) == count
+
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    target = Canned({"show ip fib": text, "show ip fib summary": summary})
+    monitor = Monitor(watch_target(target, 0.2))
+
+    async def run() -> None:
+        async with monitor.run_test(size=(120, 36)) as pilot:
+            await script(pilot, monitor)
+
+    asyncio.run(run())

@@ -371,6 +371,9 @@ class Monitor(App[None]):
 
     def action_copy(self) -> None:
         """Copy the view as text."""
+        if self.view.large:
+            self.flash("this is too much for a clipboard; a filter makes it less, `x' saves it to a file")
+            return
         self.copy_to_clipboard(self.view.as_text())
         self.flash("the view was copied as text")
 

@@ -21,6 +21,9 @@ from vppsh.tui.report import Report
 from vppsh.tui.screens.view import View
 from vppsh.tui.widgets.grid_table import GridTable
 
+# Rows of which the text takes longer to make than anybody waits for.
+LARGE = 5000
+
 
 def _said(line: str, future: Future[Answer]) -> str:
     """What a line was answered, or why it was not."""
@@ -49,6 +52,8 @@ class GridView(View):
         Binding("S", "reverse", "Reverse", show=False),
         Binding("a", "everything", "All"),
         Binding("p", "packets", "Packets"),
+        Binding("ctrl+down,J", "scroll_detail(1)", "Detail down", show=False),
+        Binding("ctrl+up,K", "scroll_detail(-1)", "Detail up", show=False),
         Binding("escape", "back", "Back", show=False),
     ]
     DEFAULT_CSS = """
@@ -122,6 +127,11 @@ class GridView(View):
         """All rows, whatever the filter."""
         return self._known
 
+    @property
+    def large(self) -> bool:
+        """See `View`."""
+        return len(self.table.rows) > LARGE
+
     def take_focus(self) -> None:
         """Keys go to the table."""
         self.table.focus()
@@ -139,6 +149,8 @@ class GridView(View):
 
     def _open(self, key: Hashable | None) -> None:
         """More about a row, or no more; the target is asked for what is not known here."""
+        if key != self.opened:
+            self._panel.scroll_home(animate=False)
         self.opened = key
         self._told.clear()
         line = self.report.more(key) if key is not None else ""
@@ -227,6 +239,10 @@ class GridView(View):
         field.value = self.words
         self._back = 0
         field.focus()
+
+    def action_scroll_detail(self, by: int) -> None:
+        """Scroll what is told of a row, by half of what is seen."""
+        self._panel.scroll_relative(y=by * max(self._panel.size.height // 2, 1), animate=False)
 
     def action_back(self) -> None:
         """Close what is open: the filter, then the detail."""

@@ -131,6 +131,11 @@ class TablesView(View):
         for grid in self.grids.values():
             grid.switched()
 
+    @property
+    def large(self) -> bool:
+        """The table in sight is."""
+        return self.grid.large
+
     def lines(self) -> list[str]:
         """Those of the table in sight."""
         return self.grid.lines()

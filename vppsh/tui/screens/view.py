@@ -75,6 +75,11 @@ class View(Widget):
         return ""
 
     @property
+    def large(self) -> bool:
+        """Whether making its text takes so long that nobody can wait for it."""
+        return False
+
+    @property
     def keyed(self) -> Sequence[DOMNode]:
         """Whose keys are explained, the innermost first."""
         inner = [node for node in self.query("*") if node.can_focus and node.display]
@@ -103,8 +108,22 @@ class View(Widget):
 
     def save(self, path: Path) -> None:
         """Write what is seen to a file; its ending says how: .json, else text. Raises OSError."""
-        path.write_text(self.as_json() if path.suffix.casefold() == ".json" else self.as_text(), encoding="utf-8")
-        self.monitor.flash(f"saved as {path}")
+        text = self.as_json if path.suffix.casefold() == ".json" else self.as_text
+        if not self.large:
+            path.write_text(text(), encoding="utf-8")
+            self.monitor.flash(f"saved as {path}")
+            return
+
+        def save() -> None:
+            try:
+                path.write_text(text(), encoding="utf-8")
+                said = f"saved as {path}"
+            except OSError as error:
+                said = f"{path}: {error.strerror}"
+            self.app.call_from_thread(self.monitor.flash, said)
+
+        self.monitor.flash(f"saving {path} ...")
+        self.run_worker(save, thread=True)
 
     def leave(self) -> list[str]:
         """The monitor ends: undo what was set on the target; the lines that still have to be sent, where that was not possible."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from array import array
 from collections import Counter
-from collections.abc import Hashable
-from dataclasses import dataclass
+from collections.abc import Hashable, Iterator
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -18,6 +18,7 @@ from vppsh.tui.sheet import Figures, Prefixes, Repeated, Series, Sheet
 
 UNRESOLVED = "unresolved"
 _TO = re.compile(r"dpo-load-balance: .* to:\[(\d+):(\d+)\]")
+_LABEL = re.compile(r"\[(\d+):\d+:\d+:n?eos\]")
 _TONES = {Kind.DROP.value: Tone.DIM, Kind.NULL.value: Tone.DIM, Kind.INCOMPLETE.value: Tone.WARN, UNRESOLVED: Tone.BAD}
 
 
@@ -94,7 +95,7 @@ class _Rows:
             *counts,
             self.names.series(),
         )
-        tones = [_TONES.get(kind.partition("+")[0], Tone.PLAIN) for kind in self.kinds.numbers]
+        tones = [tone_of(kind) for kind in self.kinds.numbers]
         codes = self.kinds.codes
         return Sheet(series, self.key, self.find, lambda row: tones[codes[row]])
 
@@ -126,17 +127,35 @@ def count_routes(text: str) -> int:
     return sum(len(table) for table in read_fib(text).tables)
 
 
+def tone_of(kind: str) -> Tone:
+    """How a row is to be taken, by what becomes of packets."""
+    return _TONES.get(kind.partition("+")[0], Tone.PLAIN)
+
+
 def way_of(route: Route) -> tuple[str, str, int]:
     """What becomes of a route's packets, where they go, and by how many ways."""
-    ends = route.ends
+    ends = list(_ends(route.forwarding, "")) if route.forwarding is not None else []
     if not ends:
         return UNRESOLVED, "", 0
-    kinds = "+".join(dict.fromkeys(end.kind.value for end in ends))
+    kinds = "+".join(dict.fromkeys(end.kind.value for end, _ in ends))
     shares: Counter[str] = Counter()
-    for end in ends:
-        shares[_via(end)] += end.share
+    for end, labels in ends:
+        shares[f"{labels}{_via(end)}"] += end.share
     alike = len(set(shares.values())) == 1
     return kinds, ", ".join(via if alike else f"{via} ×{share}" for via, share in shares.items() if via), len(shares)
+
+
+def _ends(way: Way, labels: str) -> Iterator[tuple[Way, str]]:
+    """Where packets end up, and the labels that they are given on the way."""
+    if way.kind is Kind.LABEL:
+        labels += "".join(f"label {label} " for label in _LABEL.findall(way.text))
+    if way.kind in (Kind.BALANCE, Kind.OTHER, Kind.LABEL) and way.below:
+        for each in way.below:
+            # What is alone below has the share of what is above.
+            for end, given in _ends(each, labels):
+                yield replace(end, first=way.first, last=way.last) if way.kind is not Kind.BALANCE else end, given
+    else:
+        yield way, labels
 
 
 def _via(way: Way) -> str:

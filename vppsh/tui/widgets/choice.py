@@ -9,7 +9,7 @@ from textual.content import Content
 from textual.message import Message
 from textual.widgets import Static
 
-GAP = "  "
+GAP = " "
 
 
 class Choice(Static):

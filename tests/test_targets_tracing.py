@@ -114,6 +114,41 @@ def test_a_capture_ends_when_its_packets_are_there() -> None:
     assert len(told) == 1
 
 
+class Key:
+    """A lock that tells what is done with it; somebody else may have it."""
+
+    def __init__(self, told: list[str], taken: bool = False) -> None:
+        self.told, self.taken = told, taken
+
+    def take(self, operation: str, *, filtered: bool) -> None:
+        if self.taken:
+            raise CommandError("a capture is running: pcap by somebody")
+        self.told.append(f"take {operation} {filtered}")
+
+    def release(self) -> None:
+        self.told.append("release")
+
+
+def test_a_lock_is_held_as_long_as_something_is_set() -> None:
+    vpp = Vpp(lost={"trace filter none": 0})
+    capture = TraceCapture(vpp.execute, TracePlan(("dpdk-input",)), Key(vpp.lines))
+    capture.begin()
+    vpp.lost["trace filter none"] = 1
+    with pytest.raises(TargetError):
+        capture.take_back()
+    assert capture.left == ["trace filter none", "the lock is released"]
+    assert "release" not in vpp.lines
+    capture.take_back()
+    assert (vpp.lines[0], vpp.lines[-2:]) == ("take trace False", ["trace filter none", "release"])
+
+
+def test_nothing_is_sent_while_somebody_else_captures() -> None:
+    vpp = Vpp()
+    with pytest.raises(CommandError, match="pcap by somebody"):
+        TraceCapture(vpp.execute, TracePlan(("dpdk-input",)), Key(vpp.lines, taken=True)).run(threading.Event(), lambda text: None)
+    assert vpp.lines == ["release"]  # which gives back only what was taken
+
+
 @pytest.mark.parametrize(
     ("plan", "words"),
     [

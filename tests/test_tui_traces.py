@@ -21,7 +21,7 @@ from vppsh.traces.jsonl import read_lines
 from vppsh.traces.text import packets_of
 from vppsh.traces.verdict import verdict
 from vppsh.tui.screens.traces import TracesView
-from vppsh.tui.traces import taken
+from vppsh.tui.traces import blocks, taken
 from vppsh.tui.watching import watch_target
 from vppsh.tui.widgets.capture import CaptureScreen
 
@@ -171,7 +171,7 @@ def test_paths_are_counted_and_opened(tmp_path: Path, monkeypatch: pytest.Monkey
         assert ways.rows[1].values[3].endswith("ip4-lookup -> ip4-drop -> error-drop -> drop")
         await keys(pilot, "down", "enter")
         await until(pilot, lambda: len(shown(monitor)) == dropped)
-        assert any("path 2 of 2" in line for line in screen(pilot))
+        await until(pilot, lambda: any("path 2 of 2" in line for line in screen(pilot)))
         await keys(pilot, "escape")
         await until(pilot, lambda: ways.display)
         await keys(pilot, "e")
@@ -195,9 +195,8 @@ def test_a_packet_shows_its_way_its_headers_and_its_bytes(tmp_path: Path, monkey
         panel = view_of(monitor).list.panel
         await keys(pilot, "down", "down", "down")
         await until(pilot, lambda: any("tx_sw_if_index 2 dpo-idx" in line for line in screen(pilot)))  # the node's own words
-        text = "\n".join(screen(pilot))
-        assert "bytes at ip4-rewrite" in text
-        assert "0000  02 00 00 00 01 02 02 fe 00 00 00 02 08 00 45 00" in text
+        for text in ("bytes at ip4-rewrite", "0000  02 00 00 00 01 02 02 fe 00 00 00 02 08 00 45 00"):
+            await until(pilot, lambda text=text: any(text in line for line in screen(pilot)))
         assert panel.position == 3
         await keys(pilot, "right")
         await until(pilot, lambda: any(f"(2 of {count} listed)" in line for line in screen(pilot)))
@@ -258,7 +257,7 @@ def test_one_key_leads_from_a_number_to_the_packets_behind_it(
         await until(pilot, lambda: monitor.store.samples >= 4)
         await form(pilot, *way[1:])
         await until(pilot, lambda: any(line in each for each in screen(pilot)))
-        assert any("trace add pg-input" in each for each in screen(pilot))
+        await until(pilot, lambda: any("trace add pg-input" in each for each in screen(pilot)))
         await keys(pilot, "enter")
         await captured(pilot, monitor, 50)
         await until(pilot, lambda: {row["verdict"] for row in shown(monitor)} == verdicts)
@@ -354,7 +353,7 @@ def test_ten_thousand_packets_are_listed_filtered_and_sorted(tmp_path: Path, mon
     for line in ("trace add pg-input 8", "%sleep 0.1"):
         session.execute(line)
     text = session.execute("show trace").text.replace("------------------- Start of thread 0 vpp_main -------------------\n", "")
-    found = taken(text * 1250, "in a test", {1: "pg0"})
+    found = taken(blocks(text * 1250), "in a test", {1: "pg0"})
     assert len(found.rows) == 10_000
 
     async def script(pilot: Pilot[None], monitor: Monitor) -> None:

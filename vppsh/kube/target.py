@@ -50,6 +50,11 @@ class PodTarget:
         self._known = False
         self._interrupted = False
 
+    @property
+    def pod(self) -> Pod | None:
+        """The pod that is asked now; another one once it was replaced."""
+        return self._pod
+
     def execute(self, line: str, timeout: float | None = None) -> Answer:
         """Answer a line in the lasting session; after a loss the next line begins a new one."""
         with self._lock:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Sequence
 
+from vppsh.kube.captures.lock import LockFile
 from vppsh.kube.cluster import Cluster
 from vppsh.kube.model import ALL, Node
 from vppsh.kube.places import Places
@@ -47,7 +48,9 @@ class Nodes:
     def _watch(self, node: Node) -> Watched:
         target = PodTarget(self._cluster.api, node)
         self._targets.append(target)
-        return watch_target(target, self._interval, shell_of(target, self._policy), slots_for(len(self._nodes)))
+        watched = watch_target(target, self._interval, shell_of(target, self._policy), slots_for(len(self._nodes)))
+        watched.lock = lambda: LockFile(self._cluster.api, target.name, target.pod) if target.pod is not None else None
+        return watched
 
     def _by_hand(self, name: str) -> list[str]:
         lines = [shlex.join(["vppsh", "kube", "vppctl", *self._given, name, line]) for line in ("show interface", "show runtime summary")]

@@ -11,6 +11,8 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
+from typing import Protocol
 
 from vppsh.errors import CommandError, TargetError, UsageError
 from vppsh.targets.base import Answer
@@ -92,26 +94,45 @@ class TracePlan:
         return ("trace filter none", *off, f"set trace filter function {function}", "set bpf trace filter del")
 
 
+class Lock(Protocol):
+    """What keeps those who share a target from capturing at the same time."""
+
+    def take(self, operation: str, *, filtered: bool) -> None:
+        """Have it; raises CommandError when somebody else has it."""
+        ...
+
+    def release(self) -> None:
+        """Give it back, if it was taken; raises TargetError when the target cannot be reached."""
+        ...
+
+
 class TraceCapture:
     """One capture on one target.
 
     execute  asks the target a line; raises TargetError when it cannot be reached
-    left     lines that take back what is still set; empty when all is as it was
+    lock     is held as long as something is set on the target
     """
 
-    def __init__(self, execute: Execute, plan: TracePlan) -> None:
+    def __init__(self, execute: Execute, plan: TracePlan, lock: Lock | None = None) -> None:
         plan.check()
-        self._execute = execute
+        self._execute, self._lock = execute, lock
         self.plan = plan
-        self.left: list[str] = []
+        self._undo: list[tuple[str, Callable[[], object]]] = []
+
+    @property
+    def left(self) -> list[str]:
+        """What takes back that which is still set, lines mostly; empty when all is as it was."""
+        return [name for name, _ in self._undo]
 
     def begin(self) -> None:
-        """Let VPP trace. Raises CommandError when it refuses, or when somebody else's filter is set."""
+        """Let VPP trace. Raises CommandError when it refuses, or when somebody else captures or has set a filter."""
+        if self._lock is not None:
+            self._undo = [("the lock is released", self._lock.release)]
+            self._lock.take("trace", filtered=bool(self.plan.expression))
         function = self._function() if self.plan.expression else ""
-        lines = self.plan.begin
         # Noted before it is done: nobody knows whether a line whose answer was lost was executed.
-        self.left = list(self.plan.end(function))
-        for line in lines:
+        self._undo = [(line, partial(self._execute, line)) for line in self.plan.end(function)] + self._undo
+        for line in self.plan.begin:
             self._demand(line)
 
     def _function(self) -> str:
@@ -134,9 +155,9 @@ class TraceCapture:
 
     def take_back(self) -> None:
         """Undo what was set; raises TargetError when the target does not answer, and may be called again then."""
-        while self.left:
-            self._execute(self.left[0])  # that VPP refuses it is well: it has nothing to undo then
-            del self.left[0]
+        while self._undo:
+            self._undo[0][1]()  # that VPP refuses a line is well: it has nothing to undo then
+            del self._undo[0]
 
     def run(self, stop: threading.Event, told: Callable[[str], None], first_look: float = FIRST_LOOK) -> None:
         """Begin, tell the text now and then, end when there is enough, when the time is over or when told to, and take back.

@@ -12,7 +12,8 @@ from vppsh.errors import TargetError, UsageError, VppshError
 from vppsh.targets.base import Answer
 from vppsh.targets.policy import Policy
 from vppsh.targets.tracing import MOST, Execute, TraceCapture, TracePlan
-from vppsh.tui.traces import Taken, taken
+from vppsh.tui.traces import Taken, blocks, taken
+from vppsh.tui.watching import Watched
 from vppsh.tui.worker import Feed
 
 # Seconds for one answer, and for what is taken back when the monitor ends.
@@ -53,10 +54,11 @@ class Capturing:
     plan  of the last one
     """
 
-    def __init__(self, feed: Feed, name: str, policy: Policy | None) -> None:
-        self._execute = through(feed)
-        self._name = name
-        self._policy = policy or Policy()
+    def __init__(self, watched: Watched) -> None:
+        self._execute = through(watched.feed)
+        self._name = watched.store.name
+        self._policy = Policy() if watched.shell is None else watched.shell.policy
+        self._lock = watched.lock
         self._ends = 0.0
         self._capture: TraceCapture | None = None
         self._stop = threading.Event()
@@ -83,7 +85,7 @@ class Capturing:
         """Capture; `tell` is called in another thread. Raises UsageError, also when nothing may be changed on the target."""
         if self._policy.read_only:
             raise UsageError("read-only: a capture changes what the target traces")
-        capture = TraceCapture(self._execute, plan)
+        capture = TraceCapture(self._execute, plan, self._lock())
         self.plan, self._capture, self._stop = plan, capture, threading.Event()
         self._ends = time.monotonic() + plan.seconds
         source = f"from {' '.join(plan.inputs)}"
@@ -129,7 +131,7 @@ class Capturing:
         return () if self._capture is None else tuple(self._capture.left)
 
     def _taken(self, text: str, source: str, names: Mapping[int, str]) -> Taken:
-        return taken(self._policy.shown(text), source, names, self._name)
+        return taken(map(self._policy.shown, blocks(text)), source, names, self._name)
 
     def _begin(self, work: Callable[[], None], tell: Callable[[News], None]) -> None:
         def run() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
@@ -15,7 +15,7 @@ from vppsh.traces.flows import first_flow
 from vppsh.traces.groups import Groups, duration, plural
 from vppsh.traces.jsonl import write_line
 from vppsh.traces.model import Packet, Thread, elapsed, show_packet
-from vppsh.traces.text import packets_of
+from vppsh.traces.text import read_text
 from vppsh.traces.verdict import Outcome, verdict
 from vppsh.tui.grid import Column, Order, Row, Tone
 
@@ -64,6 +64,8 @@ PATH_COLUMNS = (
     Column("Path", "path", 0, least=30),
     Column("took", "seconds", 9, took, number=True),
 )
+# Characters of a text that are read at once.
+BLOCK = 1 << 16
 ORDER, PATH_ORDER = Order(0), Order(0, descending=True)
 
 
@@ -82,9 +84,18 @@ class Taken:
     rows: tuple[Row, ...] = field(default=(), repr=False)
 
 
-def taken(text: str, source: str, names: Mapping[int, str], target: str = "") -> Taken:
+def blocks(text: str) -> Iterator[str]:
+    """A text in pieces of whole lines, so that the screen has its turn while a long one is read."""
+    at = 0
+    while at < len(text):
+        end = text.find("\n", at + BLOCK) + 1 or len(text)
+        yield text[at:end]
+        at = end
+
+
+def taken(pieces: Iterable[str], source: str, names: Mapping[int, str], target: str = "") -> Taken:
     """What a text of `show trace` holds; `names` are those of the target's interfaces by index."""
-    packets = tuple(packets_of(text, target))
+    packets = tuple(item for item in read_text(pieces, target) if isinstance(item, Packet))
     return Taken(packets, source, time.time(), tuple(listed(packets, names)))
 
 

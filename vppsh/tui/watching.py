@@ -24,9 +24,15 @@ if TYPE_CHECKING:
     from vppsh.session import Session
     from vppsh.shell import Shell
     from vppsh.targets.policy import Policy
+    from vppsh.targets.tracing import Lock
 
 # So many targets have histories of full length.
 FEW = 8
+
+
+def no_lock() -> Lock | None:
+    """For a target that nobody else captures from, or that has no means to tell."""
+    return None
 
 
 def at_its_own_pace(interval: float, spread: float = 0.0) -> None:
@@ -45,6 +51,7 @@ class Watched:
     told      what it said of faults, until somebody shows it
     recorder  keeps the samples, if somebody does
     pace      sets how many seconds lie between samples; see Sampler.pace
+    lock      what a capture has to hold, made anew for each
     """
 
     feed: Feed
@@ -55,6 +62,7 @@ class Watched:
     told: deque[str] = field(default_factory=deque)
     recorder: Recorder | None = None
     pace: Callable[[float, float], None] = at_its_own_pace
+    lock: Callable[[], Lock | None] = no_lock
 
 
 def shell_of(target: Target, policy: Policy | None = None) -> Attached:

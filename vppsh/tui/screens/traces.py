@@ -102,8 +102,7 @@ class TracesView(View):
         """What is known of the packets of the target in sight."""
         store, watched = self.store, self.monitor.watched
         if store not in self._targets:
-            policy = None if watched.shell is None else watched.shell.policy
-            self._targets[store] = Traced(Capturing(watched.feed, store.name, policy))
+            self._targets[store] = Traced(Capturing(watched))
         return self._targets[store]
 
     def compose(self) -> ComposeResult:

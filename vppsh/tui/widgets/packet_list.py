@@ -93,9 +93,12 @@ class PacketList(Widget):
     # What is listed.
 
     def show_found(self, found: Taken) -> None:
-        """List other packets: places in the ones before mean nothing."""
+        """List other packets. One that is open stays so, if it is among them: a capture tells the same ones again and again."""
+        before = None if self.opened is None else self.found.packets[self.opened]
         self.found, self.opened = found, None
-        self._choose(Choice(self.choice.expression))
+        if before is not None:
+            self.opened = next((place for place, packet in enumerate(found.packets) if packet.steps == before.steps), None)
+        self._choose(Choice(self.choice.expression, self.choice.path if found.packets else None))
 
     def filter(self, expression: str) -> None:
         """List those that an expression keeps."""

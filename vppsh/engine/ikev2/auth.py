@@ -6,15 +6,15 @@ import hmac
 
 from msgspec.structs import replace
 
-from vppsh.engine.ikev2.crypto import ForgedError, prf, psk_auth, sign, verifies
-from vppsh.engine.ikev2.message import Header, open_message
+from vppsh.engine.ikev2.crypto import prf, psk_auth, sign, verifies
+from vppsh.engine.ikev2.incoming import opened
+from vppsh.engine.ikev2.message import Header
 from vppsh.engine.ikev2.names import AuthMethod, Exchange, Kind, Notice, ProtocolId
 from vppsh.engine.ikev2.outgoing import Body, request, respond, to_peer
 from vppsh.engine.ikev2.payloads import (
     Auth,
     CriticalPayloadError,
     Identity,
-    MalformedError,
     Notify,
     Payloads,
     auth_body,
@@ -167,18 +167,12 @@ class Authentication:
 
     @staticmethod
     def _open(sa: IkeSa, datagram: Datagram, header: Header, count: Count) -> Payloads | None:
-        """What a message says; None of one that does not say it with our keys, which anybody may have sent."""
-        sealers = sa.sealers
+        """What a message says; None of one that cannot be read, or that the SA ends with."""
         try:
-            if sealers is None:
-                raise ForgedError
-            return open_message(header, datagram.data, sealers[1])
-        except (MalformedError, ForgedError):
-            count(Ikev2Error.MALFORMED_PACKET)
+            return opened(sa, datagram, header, count)
         except CriticalPayloadError as error:
-            count(Ikev2Error.MALFORMED_PACKET)
             sa.state, sa.critical = State.NOTIFY_AND_DELETE, bytes((error.kind,))
-        return None
+            return None
 
     @staticmethod
     def _note_ports(sa: IkeSa, datagram: Datagram) -> None:

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 
 from vppsh.engine.ikev2.auth import Authentication
 from vppsh.engine.ikev2.child import Children
-from vppsh.engine.ikev2.crypto import ForgedError
+from vppsh.engine.ikev2.incoming import opened
 from vppsh.engine.ikev2.init import Initiation
-from vppsh.engine.ikev2.message import Header, open_message
+from vppsh.engine.ikev2.message import Header
 from vppsh.engine.ikev2.names import VERSION, Exchange, Notice, ProtocolId
 from vppsh.engine.ikev2.outgoing import request, respond, send, to_peer
-from vppsh.engine.ikev2.payloads import CriticalPayloadError, Delete, MalformedError, Notify, Payloads, delete_body, notify_body
+from vppsh.engine.ikev2.payloads import CriticalPayloadError, Delete, Notify, Payloads, delete_body, notify_body
 from vppsh.engine.ikev2.profile import Profile
 from vppsh.engine.ikev2.sa import ChildSa, IkeSa, State
 from vppsh.engine.ikev2.state import Count, Datagram, IkeSas, Ikev2Error
@@ -81,7 +81,7 @@ class Ikev2:
         if header.exchange == Exchange.IKE_AUTH:
             return None if sa.is_initiator else self._authentication.asked(sa, datagram, header, count)
         try:
-            said = self._open(sa, datagram, header, count)
+            said = opened(sa, datagram, header, count)
         except CriticalPayloadError as error:
             sa.last_id = header.message_id
             notify = Notify(Notice.UNSUPPORTED_CRITICAL_PAYLOAD, bytes((error.kind,)))
@@ -105,7 +105,7 @@ class Ikev2:
                 self._authentication.answered(sa, datagram, header, count)
             return
         try:
-            said = self._open(sa, datagram, header, count)
+            said = opened(sa, datagram, header, count)
         except CriticalPayloadError:
             return
         if said is None:
@@ -115,20 +115,6 @@ class Ikev2:
             self._children.answered(sa, header, said, count)
         elif header.exchange == Exchange.INFORMATIONAL:
             self._deleted(sa, said)
-
-    @staticmethod
-    def _open(sa: IkeSa, datagram: Datagram, header: Header, count: Count) -> Payloads | None:
-        sealers = sa.sealers
-        try:
-            if sealers is None:
-                raise ForgedError
-            return open_message(header, datagram.data, sealers[1])
-        except (MalformedError, ForgedError):
-            count(Ikev2Error.MALFORMED_PACKET)
-            return None
-        except CriticalPayloadError:
-            count(Ikev2Error.MALFORMED_PACKET)
-            raise
 
     def _informed(self, sa: IkeSa, header: Header, said: Payloads, count: Count) -> bytes | None:
         """The peer says that something is over, or only asks whether we are there."""

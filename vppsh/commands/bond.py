@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from vppsh.commands.context import CommandContext, structured
+from vppsh.commands.owned import owned
 from vppsh.engine.features.bond.bonds import Balance, Bond, Bonds, Member, Mode
 from vppsh.errors import CommandError
 from vppsh.grammar.arguments import (
@@ -60,14 +61,8 @@ def create(ctx: CommandContext, args: Args) -> str | None:
 )
 def delete(ctx: CommandContext, args: Args) -> None:
     """Take a bond away."""
-    sw_if_index = args.sw_if_index if args.interface is None else args.interface
-    if sw_if_index is None:
-        raise CommandError("please specify interface name or sw_if_index")
-    interfaces, bonds = ctx.engine.interfaces, ctx.engine.get(Bonds)
-    bond = bonds.of(interfaces[sw_if_index]) if sw_if_index in interfaces else None
-    if bond is None:
-        raise CommandError("not a bond interface")
-    bonds.delete(bond)
+    bonds = ctx.engine.get(Bonds)
+    bonds.delete(owned(ctx, args, bonds.of, "bond"))
 
 
 @command(

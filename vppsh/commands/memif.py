@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from vppsh.commands.context import CommandContext, structured
+from vppsh.commands.owned import named, owned
 from vppsh.engine.features.memif.memifs import Memifs
 from vppsh.engine.features.memif.model import Memif, MemifConfig, Mode
 from vppsh.engine.features.memif.rings import Queue
@@ -108,29 +109,20 @@ def create(ctx: CommandContext, args: Args) -> None:
 )
 def delete(ctx: CommandContext, args: Args) -> None:
     """Take a memif away."""
-    sw_if_index = args.sw_if_index if args.interface is None else args.interface
-    if sw_if_index is None:
-        raise CommandError("please specify interface name or sw_if_index")
-    interfaces, memifs = ctx.engine.interfaces, ctx.engine.get(Memifs)
-    memif = memifs.of(interfaces[sw_if_index]) if sw_if_index in interfaces else None
-    if memif is None:
-        raise CommandError("not a memif interface")
-    memifs.delete(memif)
+    memifs = ctx.engine.get(Memifs)
+    memifs.delete(owned(ctx, args, memifs.of, "memif"))
 
 
 @command("show memif", options(live("hw-interface", "named", many=True, metavar="<interface>")), help="show memif [<interface>]")
 def show(ctx: CommandContext, args: Args) -> str:
     """The sockets, and what is known of memifs and their other sides."""
     memifs = ctx.engine.get(Memifs)
-    named = [memifs.of(ctx.engine.interfaces[index]) for index in args.named]
-    if None in named:
-        raise CommandError("not a memif interface")
+    chosen = named(ctx, args, memifs.of, "memif") or list(memifs)
     lines = ["sockets", f"  {'id':<3} {'listener':<11} filename"]
     for number in sorted(memifs.files):
         file = memifs.files[number]
         listener = "no" if file.listener is None else f"yes ({len(file.users)})"
         lines.append(f"  {number:<3} {listener:<11} {file.path}")
-    chosen = [memif for memif in named if memif is not None] or list(memifs)
     lines += ["", *(line for memif in chosen for line in _describe(memif))]
     data = [
         {"interface": memif.interface.name, "connected": memif.connected, "remote": memif.remote_name, "reason": memif.local_reason}

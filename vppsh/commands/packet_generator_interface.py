@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from vppsh.commands.context import CommandContext, structured
+from vppsh.commands.owned import owned
 from vppsh.commands.packet_generator import NO_OFFLOADS, Refused, number_of
 from vppsh.engine.features.pg.capture import Capture
 from vppsh.engine.features.pg.interfaces import NO_NUMBER, Mode, PgInterface, PgInterfaces
@@ -26,7 +27,6 @@ from vppsh.grammar.arguments import (
 )
 from vppsh.registry import command
 
-WANT_INTERFACE = "please specify interface name or sw_if_index"
 ENDLESS = (1 << 32) - 1
 
 
@@ -54,14 +54,7 @@ def create(ctx: CommandContext, args: Args) -> None:
 
 def _pg_interface(ctx: CommandContext, args: Args) -> PgInterface:
     """The generator's side of the interface that was named."""
-    sw_if_index = args.sw_if_index if args.interface is None else args.interface
-    if sw_if_index is None:
-        raise CommandError(WANT_INTERFACE)
-    interfaces = ctx.engine.interfaces
-    pg = ctx.engine.get(PgInterfaces).of(interfaces[sw_if_index]) if sw_if_index in interfaces else None
-    if pg is None:
-        raise CommandError("not a pg interface")
-    return pg
+    return owned(ctx, args, ctx.engine.get(PgInterfaces).of, "pg")
 
 
 @command(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from vppsh.commands.context import CommandContext, structured
+from vppsh.commands.owned import named, owned
 from vppsh.engine.features.tap.taps import HostAddress, Tap, TapConfig, Taps
 from vppsh.engine.wire.text import format_ethernet_address
 from vppsh.errors import CommandError
@@ -96,14 +97,8 @@ def create(ctx: CommandContext, args: Args) -> str:
 )
 def delete(ctx: CommandContext, args: Args) -> None:
     """Take a tap and its other end away."""
-    sw_if_index = args.sw_if_index if args.interface is None else args.interface
-    if sw_if_index is None:
-        raise CommandError("please specify interface name or sw_if_index")
-    interfaces, taps = ctx.engine.interfaces, ctx.engine.get(Taps)
-    tap = taps.of(interfaces[sw_if_index]) if sw_if_index in interfaces else None
-    if tap is None:
-        raise CommandError("not a tap interface")
-    taps.delete(tap)
+    taps = ctx.engine.get(Taps)
+    taps.delete(owned(ctx, args, taps.of, "tap"))
 
 
 SHOW = options(live("hw-interface", "named", many=True, metavar="<interface>"))
@@ -123,10 +118,7 @@ def show_tun(ctx: CommandContext, args: Args) -> str:
 
 def _show(ctx: CommandContext, args: Args, *, macs: bool) -> str:
     taps = ctx.engine.get(Taps)
-    named = [taps.of(ctx.engine.interfaces[index]) for index in args.named]
-    if None in named:
-        raise CommandError("not a tap interface")
-    chosen = [tap for tap in named if tap is not None] or list(taps)
+    chosen = named(ctx, args, taps.of, "tap") or list(taps)
     data = [
         {
             "interface": tap.interface.name, "id": tap.config.number, "tun": tap.config.tun, "host_name": tap.config.host_name,

@@ -51,12 +51,12 @@ def test_the_first_line_tells_where_figures_come_from(tmp_path: Path, monkeypatc
         monitor = Monitor(watch_target(target, 0.2))
         async with monitor.run_test(size=(150, 36)) as pilot:
             monitor.go_to("errors")
-            await until(pilot, lambda: "1 lines of stats segment took" in screen(pilot)[0])
+            await until(pilot, lambda: "1 line of stats segment took" in screen(pilot)[0])
             monitor.go_to("interfaces")
             await until(pilot, lambda: "of stats segment took" in screen(pilot)[0] and any("123k" in line for line in screen(pilot)))
             segment.memory[:8] = bytes(8)
             await until(pilot, lambda: any("version 0 of the stats segment" in line for line in screen(pilot)))
-            await until(pilot, lambda: "1 lines of CLI took" in screen(pilot)[0])
+            await until(pilot, lambda: "1 line of CLI took" in screen(pilot)[0])
 
     with published(tmp_path) as segment:
         asyncio.run(look())

@@ -1,7 +1,7 @@
 """The engine's counters behind a stats socket, for clients of VPP's stats segment (vlib/stats).
 
-What VPP's threads count, they count in the shared memory itself. Here counters are copied there while the dataplane has a pause, a few
-times a second, once somebody has connected.
+What VPP's threads count, they count in the shared memory itself. Here counters are copied there while the dataplane has a pause, some tens
+of times a second, once somebody has connected.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 LOG = logging.getLogger(__name__)
 
 # Seconds between copies, and between copies of what nodes count; VPP's default for the latter is 10, and none at all.
-EVERY = 0.1
+EVERY = 0.02
 NODES_EVERY = 1.0
 NODE_COUNTERS = ("clocks", "vectors", "calls", "suspends")
 HEARTBEAT, BOOT, WORKERS = "/sys/heartbeat", "/sys/boottime", "/sys/num_worker_threads"

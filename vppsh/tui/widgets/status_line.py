@@ -43,7 +43,7 @@ class StatusLine(Static):
         elif not self.live:
             parts.append(f"asked every {duration(interval)}")
         elif store.samples:
-            asked = f"{store.asked} lines of {' and '.join(store.sources)}"
+            asked = f"{store.asked} line{'s' if store.asked != 1 else ''} of {' and '.join(store.sources)}"
             parts.append(f"every {duration(interval)}, {asked} took {1000 * store.cost:.0f} ms")
         else:
             parts.append("asking ...")

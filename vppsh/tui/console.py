@@ -18,7 +18,9 @@ from vppsh.prompt.answers import Names, names_of
 from vppsh.prompt.background import Background
 from vppsh.prompt.completion import LineCompleter, expected, help_at
 from vppsh.prompt.highlight import LONGEST, LineLexer
+from vppsh.prompt.history import open_history
 from vppsh.prompt.screen import harmless, plain
+from vppsh.prompt.typed import lines_of
 from vppsh.shell import Shell
 from vppsh.terminal import Terminal
 
@@ -85,6 +87,40 @@ def some_at_a_time(text: str) -> Iterator[list[str]]:
     for at in range(0, len(lines), AT_A_TIME):
         cleaned = harmless("\n".join(lines[at : at + AT_A_TIME]) + "\n")
         yield [plain(line, False).expandtabs(TAB) for line in cleaned.splitlines()]
+
+
+class LineMemory:
+    """The lines that were typed, here and at prompts of before; where one stands in going through them."""
+
+    def __init__(self, terminal: Terminal) -> None:
+        self._kept = open_history(terminal)
+        self._lines: list[str] = []
+        self._back, self._draft = 0, ""
+
+    def load(self) -> None:
+        """Read those of before."""
+        self._lines = list(self._kept.load_history_strings())[::-1]
+
+    def add(self, text: str) -> None:
+        """Remember what is executed."""
+        if text.strip():
+            self._kept.append_string(text)
+            self._lines += [line for line in lines_of(text) if line.strip() and self._lines[-1:] != [line]]
+
+    def step(self, by: int, line: str) -> str:
+        """The line so many before the one of now; at the end the draft that one began with."""
+        if self._back == 0:
+            self._draft = line
+        self._back = max(min(self._back + by, len(self._lines)), 0)
+        return self._lines[-self._back] if self._back else self._draft
+
+    def rewind(self) -> None:
+        """Begin at the last line again."""
+        self._back = 0
+
+    def suggest(self, text: str) -> str | None:
+        """The newest line that goes on from a text."""
+        return next((line for line in reversed(self._lines) if line.startswith(text) and "\n" not in line), None)
 
 
 class Lines:

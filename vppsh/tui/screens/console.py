@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import deque
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import Future
 from functools import partial
 from time import monotonic
@@ -21,9 +21,8 @@ from textual.widgets import Input, Static
 
 from vppsh.errors import VppshError
 from vppsh.grammar.scripts import open_braces
-from vppsh.prompt.history import open_history
 from vppsh.prompt.typed import lines_of
-from vppsh.tui.console import Choice, Completed, Hints, Lines, Said, console_terminal
+from vppsh.tui.console import Choice, Completed, Hints, LineMemory, Lines, Said, console_terminal
 from vppsh.tui.numbers import duration
 from vppsh.tui.questions import VERSION, Question
 from vppsh.tui.screens.view import View
@@ -74,14 +73,12 @@ class ConsoleView(View):
 
     def __init__(self) -> None:
         super().__init__(id="console")
+        self._terminal = console_terminal()
+        self._history = LineMemory(self._terminal)
         self.transcript = Transcript()
         self.choices = Choices()
-        self.field = LineInput(lambda: self._history)
+        self.field = LineInput(self._history.suggest, self._keys())
         self._before, self._hint = Static(markup=False), Static(markup=False)
-        self._terminal = console_terminal()
-        self._kept = open_history(self._terminal)
-        self._history: list[str] = []
-        self._back, self._draft = 0, ""
         self._open: list[str] = []
         self._waiting: deque[str] = deque()
         self._job: Future[Said] | None = None
@@ -92,6 +89,24 @@ class ConsoleView(View):
         self._hinting = False
         self._waits_for = self._offered_for = ""
         self._last = ""
+
+    def _keys(self) -> dict[str, Callable[[], None]]:
+        """What keys do while a line is typed."""
+        return {
+            "?": self._help,
+            "enter": self._entered,
+            "ctrl+c": self._cancelled,
+            "escape": self.action_back,
+            "tab": partial(self.action_complete, 1),
+            "shift+tab": partial(self.action_complete, -1),
+            "up": partial(self.action_step, -1),
+            "down": partial(self.action_step, 1),
+            "pageup": partial(self.action_page, -1),
+            "pagedown": partial(self.action_page, 1),
+            "ctrl+home": partial(self.action_ends, 0),
+            "ctrl+end": partial(self.action_ends, 1),
+            "ctrl+l": self.action_clear,
+        }
 
     @property
     def questions(self) -> tuple[Question, ...]:
@@ -126,7 +141,7 @@ class ConsoleView(View):
 
     def on_mount(self) -> None:
         """Read the history."""
-        self._history = list(self._kept.load_history_strings())[::-1]
+        self._history.load()
         self.set_interval(0.5, self._show_hint)
 
     def on_unmount(self) -> None:
@@ -173,15 +188,15 @@ class ConsoleView(View):
 
     # Lines that are executed
 
-    @on(Input.Submitted)
-    def _entered(self, event: Input.Submitted) -> None:
-        event.stop()
+    def _entered(self) -> None:
+        """Take the choice, or execute the line unless its braces are open."""
         if self.choices.choice is not None:
             self._take()
             return
-        self._open.append(event.value)
+        self._open.append(self.field.value)
         text = "\n".join(self._open)
         self._put("")
+        self._history.rewind()
         if open_braces(text) <= 0:
             self._open.clear()
             self._enter(text)
@@ -196,9 +211,7 @@ class ConsoleView(View):
         self._put(rest)
 
     def _enter(self, text: str) -> None:
-        if text.strip():
-            self._kept.append_string(text)
-            self._history += [line for line in lines_of(text) if line.strip() and self._history[-1:] != [line]]
+        self._history.add(text)
         self._waiting.extend(lines_of(text))
         if self._job is None:
             self.run_worker(self._work(), name="lines", exit_on_error=True)
@@ -239,10 +252,8 @@ class ConsoleView(View):
             self._waiting.clear()
             self.monitor.exit()
 
-    @on(LineInput.Cancelled)
-    def _cancelled(self, event: LineInput.Cancelled) -> None:
+    def _cancelled(self) -> None:
         """End what is executed, or forget what is typed."""
-        event.stop()
         job = self._job
         if job is not None:
             self._waiting.clear()
@@ -251,6 +262,7 @@ class ConsoleView(View):
         elif self.field.value or self._open:
             self._open.clear()
             self._put("")
+            self._history.rewind()
             self.show()
         else:
             self.monitor.flash("nothing is executed; Escape, then q leaves the monitor")
@@ -275,7 +287,6 @@ class ConsoleView(View):
     # The line that is typed
 
     def _put(self, text: str) -> None:
-        self._back = 0
         self.field.value = text
         self.field.cursor_position = len(text)
 
@@ -323,18 +334,22 @@ class ConsoleView(View):
             self.choices.move(by)
         elif lines is not None:
             text = self.field.value[: self.field.cursor_position]
-            self.run_worker(self._complete(self.monitor.feed.call(lambda: lines.complete(text))), group="complete", exclusive=True)
+            self.field.hold()
+            self.run_worker(self._complete(self.monitor.feed.call(lambda: lines.complete(text))), name="complete")
 
     async def _complete(self, asked: Future[Completed]) -> None:
-        done, field = await asyncio.wrap_future(asked), self.field
-        at = field.cursor_position
-        if field.value[:at] != done.text:  # more was typed meanwhile
-            return
-        if done.typed:
-            rest = field.value[at:]
-            field.value = done.typed + (rest.lstrip() if done.typed.endswith(" ") else rest)
-            field.cursor_position = len(done.typed)
-        self._offer(done.choices)
+        """Take the completion, and then the keys that were typed since."""
+        try:
+            done, field = await asyncio.wrap_future(asked), self.field
+            at = field.cursor_position
+            if field.value[:at] == done.text:  # Ctrl-C may have taken it away
+                if done.typed:
+                    rest = field.value[at:]
+                    field.value = done.typed + (rest.lstrip() if done.typed.endswith(" ") else rest)
+                    field.cursor_position = len(done.typed)
+                self._offer(done.choices)
+        finally:
+            self.field.release()
 
     def _offer(self, choices: Sequence[Choice]) -> None:
         """Show what may stand in the line, until it is another one."""
@@ -352,10 +367,8 @@ class ConsoleView(View):
             self._offer(())
             field.focus()
 
-    @on(LineInput.HelpWanted)
-    async def _help(self, event: LineInput.HelpWanted) -> None:
+    def _help(self) -> None:
         """What may follow, as VPP tells it; the line stays."""
-        event.stop()
         lines, text = self._shell_lines(), self.field.value[: self.field.cursor_position]
         if lines is not None:
             self.run_worker(self._tell(lines.prompt + lines.shown(text) + "?", self.monitor.feed.call(lambda: lines.help(text))))
@@ -372,14 +385,7 @@ class ConsoleView(View):
         elif self.choices.choices:
             self.choices.move(by)
         else:
-            self._recall(-by)
-
-    def _recall(self, by: int) -> None:
-        if self._back == 0:
-            self._draft = self.field.value
-        back = max(min(self._back + by, len(self._history)), 0)
-        self._put(self._history[-back] if back else self._draft)
-        self._back = back
+            self._put(self._history.step(-by, self.field.value))
 
     # Keys of the view
 
@@ -422,17 +428,4 @@ class ConsoleView(View):
 
     def as_json(self) -> str:
         """Lines with their answers."""
-        return json.dumps(list(self._exchanges()), indent=2, ensure_ascii=False) + "\n"
-
-    def _exchanges(self) -> Iterator[dict[str, object]]:
-        line, answer, failed = "", list[str](), False
-        for text, part in zip(self.transcript.lines, self.transcript.parts):
-            if part is Part.TYPED:
-                if line or answer:
-                    yield {"line": line, "answer": answer, "failed": failed}
-                line, answer, failed = text, [], False
-            else:
-                answer.append(text)
-                failed = failed or part is Part.ERROR
-        if line or answer:
-            yield {"line": line, "answer": answer, "failed": failed}
+        return json.dumps(self.transcript.exchanges(), indent=2, ensure_ascii=False) + "\n"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import groupby
 from typing import ClassVar
 
@@ -51,12 +51,6 @@ class LineInput(Input):
     LineInput > .line--unknown { color: $text-error; }
     """
 
-    class HelpWanted(Message):
-        """`?` was typed."""
-
-    class Cancelled(Message):
-        """Ctrl-C was typed."""
-
     class Pasted(Message):
         """Several lines were pasted."""
 
@@ -64,9 +58,22 @@ class LineInput(Input):
             super().__init__()
             self.text = text
 
-    def __init__(self, history: Callable[[], Sequence[str]]) -> None:
-        super().__init__(select_on_focus=False, suggester=_FromHistory(history), highlighter=_Colours(self))
+    def __init__(self, suggest: Callable[[str], str | None], keys: Mapping[str, Callable[[], None]]) -> None:
+        """`keys` says what keys do that are not for editing, by their names; `?` stands for help."""
+        super().__init__(select_on_focus=False, suggester=_FromHistory(suggest), highlighter=_Colours(self))
+        self._acts = keys
         self._hints = Hints()
+        self._held: list[events.Key] | None = None
+
+    def hold(self) -> None:
+        """Keep the keys that come, except Ctrl-C, until `release`: what they are for is not decided yet."""
+        self._held = self._held or []
+
+    def release(self) -> None:
+        """Take up what was kept."""
+        held, self._held = self._held or [], None
+        for event in held:
+            self.post_message(events.Key(event.key, event.character))
 
     def know(self, hints: Hints) -> None:
         """Colour what was typed."""
@@ -82,18 +89,28 @@ class LineInput(Input):
     def action_cancel(self) -> None:
         """Ctrl-C: copy what is selected, or else interrupt."""
         if self.selection.is_empty:
-            self.post_message(self.Cancelled())
+            self._acts["ctrl+c"]()
         else:
             self.action_copy()
 
     async def _on_key(self, event: events.Key) -> None:
+        """Keys are taken one after the other, however fast they come; as bindings, some would overtake letters."""
         before = self.value[: self.cursor_position]
-        if event.character == "?" and " | " not in before:  # behind a bar it may be part of a pattern
-            event.stop()
-            event.prevent_default()
-            self.post_message(self.HelpWanted())
+        bound = self._bindings.key_to_bindings.get(event.key)
+        if self._held is not None and event.key != "ctrl+c":
+            self._held.append(event)
+        elif event.character == "?" and " | " not in before:  # behind a bar it may be part of a pattern
+            self._acts["?"]()
+        elif event.is_printable:
+            await super()._on_key(event)
+        elif event.key in self._acts and event.key != "ctrl+c":
+            self._acts[event.key]()
+        elif bound:
+            await self.run_action(bound[0].action)
+        else:
             return
-        await super()._on_key(event)
+        event.stop()
+        event.prevent_default()
 
     def _on_paste(self, event: events.Paste) -> None:
         if "\n" in event.text.strip("\r\n"):
@@ -124,10 +141,10 @@ class _Colours(Highlighter):
 class _FromHistory(Suggester):
     """The newest line of the history that goes on from what was typed."""
 
-    def __init__(self, history: Callable[[], Sequence[str]]) -> None:
+    def __init__(self, suggest: Callable[[str], str | None]) -> None:
         super().__init__(use_cache=False, case_sensitive=True)
-        self._history = history
+        self._suggest = suggest
 
     async def get_suggestion(self, value: str) -> str | None:
-        """The rest of a line."""
-        return next((line for line in reversed(self._history()) if line.startswith(value) and "\n" not in line), None)
+        """The whole of a line that goes on from the value."""
+        return self._suggest(value)

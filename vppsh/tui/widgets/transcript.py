@@ -87,6 +87,19 @@ class Transcript(ScrollView, can_focus=True, inherit_bindings=False):
         """Whether it stays at the last line."""
         return self._follows
 
+    def exchanges(self) -> list[dict[str, object]]:
+        """What is kept, by typed lines: `line`, `answer` (its lines), `failed`."""
+        found: list[dict[str, object]] = []
+        answer: list[str] = []
+        for text, part in zip(self._texts, self._parts):
+            if part is Part.TYPED or not found:
+                answer = [] if part is Part.TYPED else [text]
+                found.append({"line": text if part is Part.TYPED else "", "answer": answer, "failed": part is Part.ERROR})
+            else:
+                answer.append(text)
+                found[-1]["failed"] = found[-1]["failed"] or part is Part.ERROR
+        return found
+
     def know(self, names: Names) -> None:
         """The names that stand out from now on."""
         self._lexer = AnswerLexer(names)

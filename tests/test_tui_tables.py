@@ -261,7 +261,7 @@ def test_a_click_and_keys_choose_a_table_which_is_remembered(tmp_path: Path, mon
         await pilot.click("Choice", offset=Offset(screen(pilot)[3].index("policies"), 0))
         await until(pilot, lambda: tables_of(monitor).grid.report.name == "policies")
         await pilot.press("s", "question_mark")
-        await until(pilot, lambda: any("Network policies (npol)" in line for line in screen(pilot)))
+        await until(pilot, lambda: any("Network policies (policies)" in line for line in screen(pilot)))
         assert any("Next table" in line for line in screen(pilot))
 
     async def again(pilot: Pilot[None], monitor: Monitor) -> None:

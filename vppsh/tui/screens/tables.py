@@ -95,7 +95,7 @@ class TablesView(View):
         if any(question.on_demand for question in report.questions):
             parts.append("r: asks for them")
         elif seldom and not isinf(seldom):
-            parts.append(f"a live VPP is asked every {duration(seldom).removesuffix('00s').replace('.0s', 's')} at most, r: now")
+            parts.append(f"at most every {duration(seldom).removesuffix('00s').replace('.0s', 's')} on a live VPP │ r: now")
         odd = sum(len(getattr(each.value, "odd", ())) for each in known)
         if odd:
             parts.append(f"{odd} lines were not understood")

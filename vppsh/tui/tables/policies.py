@@ -21,7 +21,7 @@ WAYS = ("rx", "tx")
 class PoliciesTable(Report):
     """A rule each."""
 
-    name, title, position = "policies", "Network policies (npol)", 100
+    name, title, position = "policies", "Network policies", 100
     questions = (INTERFACES, POLICIES)
     empty = "no policies"
     help = (

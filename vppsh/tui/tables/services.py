@@ -26,7 +26,7 @@ def _lost(backend: Backend) -> bool:
 class ServicesTable(Report):
     """A translation each."""
 
-    name, title, position = "services", "Services (cnat translations)", 80
+    name, title, position = "services", "Services", 80
     questions = (TRANSLATIONS,)
     empty = "no services"
     help = (

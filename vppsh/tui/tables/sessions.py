@@ -20,7 +20,7 @@ SESSIONS = Question(f"show cnat session max {MOST}", read_sessions, on_demand=Tr
 class SessionsTable(Report):
     """A direction of a flow each."""
 
-    name, title, position = "sessions", "Sessions (cnat)", 90
+    name, title, position = "sessions", "Sessions", 90
     questions = (COUNT, SESSIONS)
     empty = "no sessions"
     help = (

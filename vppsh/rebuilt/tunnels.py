@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from vppsh.answers.interfaces import Interface
 from vppsh.answers.tunnels import Tunnel, read_peers, tunnel_reader
@@ -13,6 +14,10 @@ from vppsh.rebuilt.recipe import Recipe, signed
 from vppsh.rebuilt.secrets import wireguard_keys
 
 FLAGS = ("encap-", "decap-")
+NEEDED = MappingProxyType(
+    {"ipip": frozenset[str](), "gre": frozenset(("instance",)), "vxlan": frozenset(("instance", "vni", "source_port", "port"))}
+)
+NUMBERS = ("table", "fib_index", "instance", "vni", "source_port", "port", "key", "session")
 
 
 @dataclass(frozen=True)
@@ -31,7 +36,7 @@ def tunnel_lines(node: Node, recipe: Recipe) -> dict[str, TunnelLine]:
         for value in node.values(f"show {kind} tunnel", tunnel_reader(kind)):
             for tunnel in value.tunnels:
                 interface = by_index.get(tunnel.values.get("sw_if_index", ""))
-                line = None if interface is None else write(node, tunnel)
+                line = None if interface is None or not _is_whole(tunnel) else write(node, tunnel)
                 if interface is None or line is None:
                     recipe.note(f"a tunnel is not rebuilt: {kind} from {tunnel.values['source']}")
                 else:
@@ -39,6 +44,13 @@ def tunnel_lines(node: Node, recipe: Recipe) -> dict[str, TunnelLine]:
                     found[interface.name] = line
     found |= _wireguard(node, recipe)
     return found
+
+
+def _is_whole(tunnel: Tunnel) -> bool:
+    """Whether the line has all that it should: what people paste is sometimes damaged."""
+    numbers = [tunnel.values[name] for name in NUMBERS if name in tunnel.values]
+    far = "p2mp" in tunnel.words or "destination" in tunnel.values
+    return far and NEEDED[tunnel.kind] <= tunnel.values.keys() and all(number.isdecimal() for number in numbers)
 
 
 def _table(node: Node, tunnel: Tunnel) -> str:

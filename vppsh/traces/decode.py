@@ -151,7 +151,7 @@ def _ip4(data: bytes) -> Header:
 
     length = max((data[0] & 15) * 4, 20)
     fields = [
-        Field("version, length", 0, 1, lambda octets: f"{octets[0] >> 4}, {(octets[0] & 15) * 4} bytes"),
+        Field("version, size", 0, 1, lambda octets: f"{octets[0] >> 4}, {(octets[0] & 15) * 4} bytes"),
         Field("tos", 1, 1, _dscp),
         Field("total length", 2, 2, _number),
         Field("id", 4, 2, _hex),

@@ -20,14 +20,15 @@ from vppsh.traces.verdict import Outcome, verdict
 from vppsh.tui.grid import Column, Order, Row, Tone
 
 HELP = (
-    "Packets and their ways through the graph. Nothing is traced by itself: `n' asks what to capture, shows the lines that will be\n"
-    "sent, and sends them when you say so. A capture is bounded; it ends when its packets are there, when its time is over, or\n"
-    "with `n'. `clear trace' forgets what others have in the trace buffer; `show trace' stops VPP's workers while it prints, so\n"
-    "that pauses before it grow. What was set is taken back, also when the target was lost meanwhile. `b' shows what is in the\n"
-    "buffer already. On Errors, Interfaces and Graph, `p' leads here: to the packets behind a row.\n"
-    "`/' takes the expressions of `vppsh trace --filter': host 10.0.0.2 and port 53 and not sent. `g' puts packets of one path\n"
-    "together, Enter opens a path or a packet, `e' explains in words. In a packet: Tab goes from its way to the node's words, the\n"
-    "headers and the bytes; left and right go to the packet before and behind; a header's field is marked among the bytes.\n"
+    "Packets and their ways through the graph. Nothing is traced by itself: `n' asks what to capture, shows the lines that will be "
+    "sent, and sends them when you say so. A capture is bounded; it ends when its packets are there, when its time is over, or with "
+    "`n'. `clear trace' forgets what others have in the trace buffer; `show trace' stops VPP's workers while it prints, so that pauses "
+    "before it grow. What was set is taken back, also when the target was lost meanwhile. `b' shows what is in the buffer already. On "
+    "Errors, Interfaces and Graph, `p' leads here: to the packets behind a row.\n\n"
+    "`/' takes the expressions of `vppsh trace --filter': host 10.0.0.2 and port 53 and not sent. `g' puts packets of one path "
+    "together, Enter opens a path or a packet, `e' explains in words.\n\n"
+    "In a packet: Tab goes from its way to the node's words, the headers and the bytes; left and right go to the packet before and "
+    "behind; a header's field is marked among the bytes.\n\n"
     "`x' saves what is listed, or the open packet: .txt (as show trace), .json (for vppsh trace), .pcapng (for Wireshark), .svg."
 )
 TONES: Mapping[Outcome, Tone] = MappingProxyType(

@@ -38,8 +38,8 @@ class PacketPanel(Widget):
     """What is known of one packet."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("left", "turn(-1)", "Packet before"),
-        Binding("right", "turn(1)", "Next packet"),
+        Binding("left", "turn(-1)", "Before"),
+        Binding("right", "turn(1)", "Next"),
     ]
     DEFAULT_CSS = """
     PacketPanel { height: 1fr; layout: vertical; }

@@ -291,6 +291,19 @@ def test_what_is_told_when_vpp_goes_away(server: ApiServer, back: bool) -> None:
     assert list((pod.root / "tmp").iterdir()) == []
 
 
+def test_what_was_left_behind_by_a_vpp_that_is_gone(server: ApiServer) -> None:
+    pod = server.cluster.pods[SPACE, PODS["node-a"]]
+    (pod.root / PATH[1:]).write_text("{}")
+    (pod.root / "tmp/trace.pcap").write_bytes(b"half")
+    with vpp(pod) as process:
+        process.kill()
+        process.wait()
+        done = kube(server, "capture", "clear", "node-a")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == f"node-a: cleared: {PATH} holds something else\n"
+    assert list((pod.root / "tmp").iterdir()) == []
+
+
 def test_a_pod_replaced_during_a_capture(server: ApiServer, own: Api) -> None:
     pod, node = server.cluster.pods[SPACE, PODS["node-a"]], own.nodes()[0]
     capture = Pcap(own, node, Plan(10, ("any",)))

@@ -247,6 +247,7 @@ def test_the_cursor_follows_packets_and_enter_tells_more(tmp_path: Path, monkeyp
         assert view.picture.node == "ip4-drop"
         view.picture.action_along(-1)
         assert view.picture.node == "ip4-lookup"
+        assert view.current == ("", "ip4-lookup")
         await pilot.press("enter")
         await until(pilot, lambda: any("fed by  ip4-input" in line for line in screen(pilot)))
         assert view.lines() == ["show runtime ip4-lookup", "show node ip4-lookup"]

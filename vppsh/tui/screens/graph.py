@@ -157,7 +157,12 @@ class GraphView(GridView):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """A picture is not sorted, and has what moves."""
-        return not (self.pictured and action in ("sort", "reverse", "everything"))
+        return not (self.pictured and action in ("sort", "reverse", "everything")) and super().check_action(action, parameters)
+
+    @property
+    def current(self) -> Hashable | None:
+        """In the picture, the box under the cursor."""
+        return super().current if self.opened is not None or not self.pictured else ("", self.picture.node)
 
     def lines(self) -> list[str]:
         """For the picture also what tells who feeds whom."""

@@ -219,9 +219,14 @@ class GridView(View):
         else:
             self.monitor.flash("all rows are shown")
 
+    @property
+    def current(self) -> Hashable | None:
+        """What is open, or else under the cursor."""
+        return self.opened if self.opened is not None else self.table.key
+
     def action_packets(self) -> None:
         """Show the packets behind the row."""
-        key = self.opened if self.opened is not None else self.table.key
+        key = self.current
         behind = None if key is None else self.report.behind(key)
         if behind is None:
             self.monitor.flash("no packets belong to this row")

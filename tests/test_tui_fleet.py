@@ -181,6 +181,21 @@ def test_into_a_node_and_back_and_to_the_next(tmp_path: Path, monkeypatch: pytes
     play(script, tmp_path, monkeypatch, counting(3))
 
 
+def test_every_tab_can_be_about_another_node(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def script(pilot: Pilot[None], monitor: Monitor, targets: Sequence[Counting]) -> None:
+        assert monitor.fleet is not None
+        first, second = (member.watched for member in monitor.fleet.members)
+        for view in monitor.views:
+            monitor.go_to(view.id or "")
+            if not view.whole:
+                for watched, name in ((second, "node-2"), (first, "node-1")):
+                    monitor.switch(watched)
+                    await until(pilot, lambda name=name: screen(pilot)[0].startswith(f"{name} nowhere"))  # type: ignore[misc]
+            assert monitor.view is view
+
+    play(script, tmp_path, monkeypatch, counting(2))
+
+
 def test_a_lost_node_is_a_state_of_its_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async def script(pilot: Pilot[None], monitor: Monitor, targets: Sequence[Counting]) -> None:
         await until(pilot, lambda: measured(monitor, "node-1") and monitor.fleet is not None and monitor.fleet.lost == 1)
@@ -268,9 +283,11 @@ def test_one_that_hangs_delays_neither_the_others_nor_the_end(tmp_path: Path, mo
     async def script(pilot: Pilot[None], monitor: Monitor, targets: Sequence[Counting]) -> None:
         await until(pilot, lambda: measured(monitor, "node-1"))
         assert "2 not heard of yet" in screen(pilot)[0]
+        tabs = screen(pilot)[1]
+        assert all(view.title in tabs for view in monitor.views), tabs
 
     targets = [Hanging("hangs-1"), *counting(1), Hanging("hangs-2")]
     begun = time.monotonic()
-    play(script, tmp_path, monkeypatch, targets)
+    play(script, tmp_path, monkeypatch, targets, size=(80, 24))
     Hanging.released.set()
     assert time.monotonic() - begun < 20

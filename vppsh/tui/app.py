@@ -97,6 +97,7 @@ class Monitor(App[None]):
     ]
     CSS = """
     Tabs { height: 2; }
+    .several Tab { padding: 0 1 0 0; }
     #flash { height: 1; display: none; background: $panel; color: $text; }
     #flash.said { display: block; }
     ContentSwitcher { height: 1fr; }
@@ -133,7 +134,8 @@ class Monitor(App[None]):
         """Status, tabs, the view, a line for what is to be said, and the keys."""
         yield self._status
         tabs = [Tab(f"{number} {view.title}", id=f"tab-{view.id}") for number, view in enumerate(self.views, 1)]
-        yield Tabs(*tabs, active=f"tab-{self._first.id}")
+        # With the one tab more, all have room in 80 columns only when they stand closer.
+        yield Tabs(*tabs, active=f"tab-{self._first.id}", classes="several" if self.fleet else "")
         with self._switcher:
             yield from self.views
         yield self._said
@@ -266,8 +268,10 @@ class Monitor(App[None]):
 
     def on_tabs_tab_activated(self, event: Tabs.TabActivated) -> None:
         """Another tab: ask what it needs."""
-        if event.tab.id:
-            self._switcher.current = event.tab.id.removeprefix("tab-")
+        name = (event.tab.id or "").removeprefix("tab-")
+        # At the end tabs and views are taken away, one by one, and a tab becomes active that has no view any more.
+        if any(view.id == name and view.is_attached for view in self.views):
+            self._switcher.current = name
             self._shown()
 
     def look_again(self) -> None:

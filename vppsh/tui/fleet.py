@@ -28,7 +28,7 @@ BUSIEST = 0.1
 HISTORY = 16
 # Whoever knows the places is asked again after so many seconds, and after twice as many when that failed, and so on.
 SURVEY, SURVEY_SLOWEST = 15.0, 120.0
-PATIENCE = 2.5
+PATIENCE = 1.0
 
 
 @dataclass(frozen=True)
@@ -245,6 +245,8 @@ class Fleet:
 
     def stop(self) -> None:
         """End, all at once: whoever does not answer is waited for only a moment."""
+        if self._stopping.is_set():
+            return
         self._stopping.set()
         self._hurried.set()
         stoppers = [threading.Thread(target=member.watched.feed.stop, daemon=True) for member in self.members]

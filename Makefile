@@ -1,6 +1,7 @@
 # make shell [ARGS=...]   a prompt (or: ARGS="run recipes/first-packet.vpp --echo")
 # make test               ruff, mypy, pytest
 # make bench [ARGS=...]   the figures of docs/performance.md
+# make pictures           the pictures of the monitor in docs/pictures, made anew
 # Each sets up what it needs: shell and test in .venv, bench in .venv-bench.
 
 PYTHON ?= python3
@@ -13,7 +14,7 @@ ARGS ?=
 # Tests run side by side, a file in one process.
 JOBS ?= 2
 
-.PHONY: help shell test lint types pytest format bench venv clean
+.PHONY: help shell test lint types pytest format bench pictures venv clean
 
 help:
 	@sed -n 's/^# //p' $(firstword $(MAKEFILE_LIST))
@@ -39,6 +40,9 @@ format: $(STAMP)
 
 bench: $(BENCH_STAMP)
 	$(BENCH)/bin/python -m bench $(ARGS)
+
+pictures: $(STAMP)
+	$(BIN)/python docs/pictures.py $(ARGS)
 
 venv: $(STAMP)
 

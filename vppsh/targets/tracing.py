@@ -36,6 +36,12 @@ _NODE = re.compile(r"[A-Za-z0-9_][\w./:-]*", re.ASCII)
 _UNWRITABLE = re.compile(r"[{}\x00-\x1f\x7f]")
 
 
+def function_in_use(text: str) -> str:
+    """Which function chooses packets, from the answer to `show trace filter function` (or `pcap`); empty when this VPP has none."""
+    found = _IN_USE.search(text)
+    return found[1] if found is not None else ""
+
+
 @dataclass(frozen=True)
 class TracePlan:
     """What to capture; `checked` before use.
@@ -138,12 +144,12 @@ class TraceCapture:
     def _function(self) -> str:
         """The filter function in use; raises CommandError when this VPP has none, or when a filter of somebody else's is set."""
         functions = self._demand(SHOW_FUNCTION)
-        in_use = _IN_USE.search(functions)
-        if in_use is None or BPF not in functions:
+        in_use = function_in_use(functions)
+        if not in_use or BPF not in functions:
             raise CommandError("this VPP cannot filter by an expression: it has no bpf_trace_filter plugin")
         if NO_FILTER not in self._demand(SHOW_FILTER):
             raise CommandError("a BPF filter is set on this VPP, and not by us: `set bpf trace filter del' removes it")
-        return in_use[1]
+        return in_use
 
     def read(self) -> str:
         """The text of what was captured by now."""

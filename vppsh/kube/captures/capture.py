@@ -20,14 +20,12 @@ from vppsh.kube.captures.lock import LockFile
 from vppsh.kube.execution import run
 from vppsh.kube.model import Node
 from vppsh.kube.target import NotRunningError, PodTarget
+from vppsh.targets.tracing import BPF, NO_FILTER, function_in_use
 
-BPF = "bpf_trace_filter"
 NOT_FOUND = 404
-NO_FILTER = "bpf trace filter is not set"
 _UPTIME = re.compile(r"^Time now (\d*\.\d+)")
 # A clock of VPP's that is further behind than this was begun anew.
 DRIFT = 1.0
-_IN_USE = re.compile(r"^\(\*\) name:(\S+)", re.MULTILINE)
 # Seconds before each attempt to undo something: a connection that was lost may be back.
 PATIENCE = (0.0, 0.5, 2.0, 5.0)
 Value = TypeVar("Value")
@@ -146,17 +144,17 @@ class Capture(ABC):
     def _filter(self) -> None:
         """Set the expression and the function that goes by it, and see that both are in force."""
         program, functions = self.target.demand("show bpf trace filter", f"show {self.filters} filter function")
-        in_use = _IN_USE.search(functions)
-        if in_use is None:
+        in_use = function_in_use(functions)
+        if not in_use:
             raise CommandError(f"{self.name}: this VPP cannot filter: it has no {self.filters} filter functions")
         if NO_FILTER not in program:
             raise CommandError(f"{self.name}: a BPF filter is set, and not by us: `vppsh kube capture clear {self.name}' removes it")
         self.note("set bpf trace filter del")
-        self.note(f"set {self.filters} filter function {in_use[1]}")
+        self.note(f"set {self.filters} filter function {in_use}")
         self.target.demand(f"set bpf trace filter {{{{{self.plan.expression}}}}}", f"set {self.filters} filter function {BPF}")
         program, functions = self.target.demand("show bpf trace filter", f"show {self.filters} filter function")
-        in_use = _IN_USE.search(functions)
-        if NO_FILTER in program or in_use is None or in_use[1] != BPF:
+        in_use = function_in_use(functions)
+        if NO_FILTER in program or in_use != BPF:
             raise CommandError(f"{self.name}: the filter was not taken: {self.plan.expression}")
 
     def _remove(self) -> None:

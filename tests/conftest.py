@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import gc
 import os
 import subprocess
 import sys
@@ -24,6 +25,14 @@ settings.load_profile("vppsh")
 def root() -> Path:
     """The checkout."""
     return ROOT
+
+
+@pytest.fixture(autouse=True, scope="module")
+def engines_go() -> Iterator[None]:
+    """A session tells the collector that what is there stays; here there are hundreds of them, and they need not."""
+    yield
+    gc.unfreeze()
+    gc.collect()
 
 
 @pytest.fixture

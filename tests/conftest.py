@@ -31,6 +31,11 @@ def root() -> Path:
 def engines_go() -> Iterator[None]:
     """A session tells the collector that what is there stays; here there are hundreds of them, and they need not."""
     yield
+    let_go()
+
+
+def let_go() -> None:
+    """Free engines that nobody has any more, with what they hold of the host."""
     gc.unfreeze()
     gc.collect()
 
@@ -63,3 +68,4 @@ def names_of_host() -> Iterator[None]:
     with (Path(tempfile.gettempdir()) / "vppsh-tests.lock").open("a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
+        let_go()

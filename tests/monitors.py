@@ -45,6 +45,8 @@ def play(
 ) -> None:
     """Run the monitor and a script of what a person does."""
     monkeypatch.setenv("XDG_STATE_HOME", str(home))
+    for place in ("textual.app", "textual.pilot"):
+        monkeypatch.setattr(f"{place}.wait_for_idle", a_moment)
     monitor = Monitor(watch_session(session or traffic_session(), 0.2))
 
     async def run() -> None:
@@ -54,12 +56,17 @@ def play(
     asyncio.run(run())
 
 
+async def a_moment(min_sleep: float = 0.02, max_sleep: float = 1) -> None:
+    """In place of textual's wait for an idle processor, which a dataplane at work never leaves."""
+    await asyncio.sleep(0.02)
+
+
 async def until(pilot: Pilot[None], seen: Callable[[], bool], patience: float = PATIENCE) -> None:
     """Wait for something to be so."""
     end = time.monotonic() + patience
     while not seen():
         assert time.monotonic() < end, "\n".join(screen(pilot))
-        await asyncio.sleep(0.05)  # the pilot's own pause waits for an idle processor, which a dataplane at work never leaves
+        await asyncio.sleep(0.05)
 
 
 def screen(pilot: Pilot[None]) -> list[str]:

@@ -8,7 +8,7 @@ import os
 import random
 import resource
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from vppsh.tui import packed
 from vppsh.tui.packed import LineFile
 from vppsh.tui.questions import ERRORS, INTERFACES, RUNTIME, VERSION, Question
 from vppsh.tui.recorded import Playback, state_at
-from vppsh.tui.recording import FileRecorder
+from vppsh.tui.recording import FileRecorder, RecordedWhileFed
 from vppsh.tui.recording_file import Recording, is_recording
 from vppsh.tui.sampling import Reply, Sample
 from vppsh.tui.store import Store
@@ -225,6 +225,37 @@ def test_a_target_that_was_lost_is_lost_at_that_time(tmp_path: Path, opened: Ope
     lost, back = (state_at(Playback(recording, at), "vpp", (INTERFACES,)) for at in (102.5, 104.0))
     assert (lost.lost, lost.lost_at, lost.value(INTERFACES).interfaces[0].counters["rx packets"]) == ("connection refused", 102.0, 1000)
     assert (back.lost, back.track(INTERFACES).rate(("pg0", "rx packets"))) == ("", 1000.0)
+
+
+class OneSample:
+    """A feed of one sample."""
+
+    def __init__(self) -> None:
+        self.wanted: list[Question] = []
+
+    def start(self, deliver: Callable[[Sample], None]) -> None:
+        deliver(sample(3))
+
+    def want(self, questions: Iterable[Question]) -> None:
+        self.wanted = list(questions)
+
+
+class FullDisk:
+    """A recorder that has no room."""
+
+    def write(self, target: str, sample: Sample) -> str:
+        return f"no room for {target}\n"
+
+
+def test_what_every_tab_needs_is_asked_and_what_goes_wrong_is_told_beside_the_answers() -> None:
+    feed, delivered = OneSample(), []
+    recorded_feed = RecordedWhileFed(feed, "vpp", FullDisk())  # type: ignore[arg-type]  # no more of either is needed
+    fib = Question("show ip fib", str)
+    recorded_feed.want([fib, ERRORS])
+    assert feed.wanted[:2] == [fib, ERRORS]
+    assert {"show interface", "show runtime", "show version"} <= {question.line for question in feed.wanted}
+    recorded_feed.start(delivered.append)
+    assert [(each.replies, each.notices) for each in delivered] == [(sample(3).replies, "no room for vpp\n")]
 
 
 def test_several_targets_in_one_file(tmp_path: Path, opened: Open) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -38,7 +39,8 @@ def test_it_starts_and_ends_on_a_small_terminal_and_leaves_it_as_it_was(tmp_path
 def test_a_lost_target_is_a_state_and_it_goes_on_when_it_is_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
     path = tmp_path / "cli.sock"
-    monitor = Monitor(watch_target(SocketTarget(str(path), patience=0.0), 0.2))
+    target = SocketTarget(str(path), patience=0.0)
+    monitor = Monitor(watch_target(target, 0.2))
 
     async def run() -> None:
         async with monitor.run_test(size=(120, 30)) as pilot:
@@ -55,7 +57,8 @@ def test_a_lost_target_is_a_state_and_it_goes_on_when_it_is_back(tmp_path: Path,
         await until(pilot, lambda: bool(re.search(r"LOST .* ago, trying again", screen(pilot)[0])))
         assert any("local0" in line for line in screen(pilot))  # what was known stays
 
-    asyncio.run(run())
+    with closing(target):
+        asyncio.run(run())
 
 
 def test_a_tab_without_a_screen(tmp_path: Path, vppsh) -> None:  # type: ignore[no-untyped-def]  # the fixture's type is its own

@@ -18,7 +18,7 @@ import pexpect
 
 WIDTH, HEIGHT = 160, 50
 # The screen is drawn when nothing more came for so long (seconds).
-QUIET = 0.04
+QUIET = 0.02
 LONGEST = 5.0
 TICKS = os.sysconf("SC_CLK_TCK")
 

@@ -9,7 +9,7 @@ from bench.case import Bench, Figure, Outcome, Target, case
 from bench.monitor import Watched, big_vpp
 
 # Down, a page, the last and the first row; all rows in another order, a filter.
-MOVES = [*"jjjj", "\x1b[6~", "\x1b[5~", "G", "k", "g", *"jjk"]
+MOVES = [*"jjjj", "\x1b[6~", "\x1b[5~", "G", "k", "\x1b[H", *"jjk"]
 ARRANGES = ["s", "s", "S", "s", "S", "/", "1", "0"]
 SCREENS = ("Overview", "Interfaces", "Graph", "Errors", "Tables")
 ESCAPE = "\x1b"

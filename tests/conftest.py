@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -37,7 +38,9 @@ def engines_go() -> Iterator[None]:
 def let_go() -> None:
     """Free engines that nobody has any more, with what they hold of the host."""
     gc.unfreeze()
-    gc.collect()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)  # their sockets end with them
+        gc.collect()
 
 
 @pytest.fixture

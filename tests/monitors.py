@@ -58,7 +58,7 @@ def play(
 
 async def a_moment(min_sleep: float = 0.02, max_sleep: float = 1) -> None:
     """In place of textual's wait for an idle processor, which a dataplane at work never leaves."""
-    await asyncio.sleep(0.02)
+    await asyncio.sleep(0.15)  # some frames of the screen: where the focus goes, keys go in the next of them
 
 
 async def until(pilot: Pilot[None], seen: Callable[[], bool], patience: float = PATIENCE) -> None:

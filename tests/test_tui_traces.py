@@ -10,7 +10,7 @@ import pytest
 from monitors import SETUP, Monitor, Pilot, play, screen, until
 from serving import serving
 from textual import events
-from textual.widgets import Input
+from textual.widgets import Input, Static
 
 from vppsh.engine.tracing import FilterKind
 from vppsh.session import Session
@@ -217,7 +217,7 @@ def test_packets_are_saved_as_text_json_and_pcapng(tmp_path: Path, monkeypatch: 
         await until(pilot, lambda: pilot.app.screen.is_modal and isinstance(pilot.app.screen.focused, Input))
         pilot.app.screen.query_one(Input).value = str(path)
         await keys(pilot, "enter")
-        await until(pilot, lambda: any("saved as" in line for line in screen(pilot)) and path.exists())
+        await until(pilot, lambda: f"saved as {path}" in str(pilot.app.query_one("#flash", Static).content))
 
     async def script(pilot: Pilot[None], monitor: Monitor) -> None:
         await capture(pilot, monitor)

@@ -223,11 +223,12 @@ def test_slow_answers(path: Path, target: SocketTarget) -> None:
 
     def serve(connection: socket.socket) -> None:
         greet(connection)
-        line = receive_until(connection, b"\n").decode()
-        connection.sendall(f"{line.strip()}: begun\r\n".encode())
-        if line.startswith("slow"):
-            release.wait(20)
-        connection.sendall(b"done\r\n\0")
+        while True:  # until the other end closes
+            line = receive_until(connection, b"\n").decode()
+            connection.sendall(f"{line.strip()}: begun\r\n".encode())
+            if line.startswith("slow"):
+                release.wait(20)
+            connection.sendall(b"done\r\n\0")
 
     with standing_in(path, serve):
         with pytest.raises(AnswerTimeoutError, match=r"no answer within 0\.2 s") as caught:
